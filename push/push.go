@@ -1,0 +1,235 @@
+// Package push asks users on their devices: "is this you?"
+//
+// The [Broker] keeps three kinds of record. A [Device] is a phone, browser or terminal
+// that has enrolled a key. A [Challenge] is one question, with exactly what is shown to
+// the user and, in the end, how it was answered. A [Recent] lists the newest challenges
+// of one user, so that one login is one push.
+//
+// The life of a challenge:
+//
+//	open ──► approved        a device said so; signature and OTP were good
+//	     ──► denied          not me, or a mistake
+//	     ──► undelivered     no device could be rung
+//	     ──► (expired)       nobody answered by Expires: not written, it follows from the clock
+//
+// The first to leave "open" wins, by an atomic update of the record; everything later is
+// told "already answered" or "expired". Requests that wait are woken by the record's
+// change, on whichever server they wait; nothing that matters is only in memory, so a
+// restart or a second server takes over where the first one stopped.
+//
+// The answer is judged where it arrives: the signature by [Broker.Check], the OTP by
+// package login between Check and [Broker.Decide]. A request that waits only reads.
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
+	"log/slog"
+	"time"
+)
+
+// A Device can approve or deny for its user. Its record's key is its ID.
+type Device struct {
+	ID      string // UserKey, a slash, a random text: the devices of a user are one prefix
+	User    string // key of the user's record
+	Name    string // "alice's phone"
+	Kind    string // "terminal", "page", "native"
+	Key     []byte // P-256 public key, DER SubjectPublicKeyInfo (RFC 5480)
+	Address Address
+	Created time.Time
+
+	Suspended bool
+}
+
+// An Address is where a push service reaches a device. The zero Address is a device
+// that asks for itself while it is on line.
+type Address struct {
+	Service string // "apns", "fcm", "webpush"; "" for none
+	Token   string // in the service's own form
+	Gone    bool   // the service says nobody is there (statement 9.5)
+}
+
+// A Prompt is what the device shows (statement 2.2).
+type Prompt struct {
+	Resource     string    `json:"resource"`
+	Organization string    `json:"organization,omitempty"`
+	User         string    `json:"user"` // exactly as typed
+	Started      time.Time `json:"started"`
+	IP           string    `json:"ip,omitempty"`       // the user's, never the gateway's
+	Location     string    `json:"location,omitempty"` // only with a GeoIP database
+}
+
+// A Challenge is one question put to a user. Its record's key is its ID.
+type Challenge struct {
+	ID      string // 26 random characters (130 bits)
+	User    string // key of the user's record
+	Login   string // digest of what makes two requests the same login (statement 2.13)
+	Source  string // digest of client and calling station, for the cool-down (2.15); "" without a station
+	Request string // digest of the datagram that began it
+	Created time.Time
+	Expires time.Time // end of the hold
+
+	// Shown is the JSON of a Prompt, byte for byte what every device is given: the
+	// signature of an answer covers its hash (statement 2.4).
+	Shown []byte
+
+	Outcome Outcome
+	Ended   time.Time // when Outcome left Open
+	Answer  *Answer   // the signed answer that decided, the proof of the activity row
+	Reused  bool      // an approval has been used by a late request (statement 2.14)
+}
+
+// An Outcome is how a challenge ended.
+type Outcome uint8
+
+const (
+	Open Outcome = iota
+	Approved
+	DeniedNotMe
+	DeniedMistake
+	Undelivered
+	Expired // never stored: see Challenge.At
+)
+
+// At returns the outcome as it stands at a time: an open challenge expires by itself.
+func (c *Challenge) At(now time.Time) Outcome {
+	if c.Outcome == Open && !now.Before(c.Expires) {
+		return Expired
+	}
+	return c.Outcome
+}
+
+// A Question is a login that asks for a push.
+type Question struct {
+	User    string // key of the user's record
+	Login   string // see Challenge.Login
+	Source  string // see Challenge.Source
+	Request string // see Challenge.Request
+	Join    bool   // requests of the same login may join; else true retransmissions only
+	Prompt  Prompt
+	Expires time.Time
+}
+
+// An Answer is what a device said.
+type Answer struct {
+	Challenge string // ID
+	Device    string // ID
+	Decision  Outcome
+	OTP       string `cbor:"-"` // approve only; never stored
+	Signature []byte // ASN.1 ECDSA by the device's key over the SHA-256 of Statement
+	At        time.Time
+}
+
+// A Result tells the device what became of its answer.
+type Result string
+
+const (
+	Accepted    Result = "accepted"
+	WrongOTP    Result = "wrong-otp"
+	OuterWindow Result = "outer-window" // the device's clock is off
+	TooLate     Result = "expired"
+	Already     Result = "already-answered"
+	Refused     Result = "refused" // the account is locked
+)
+
+// Statement returns the bytes that the signature of an answer covers: challenge,
+// decision and a hash of exactly what was shown, so that the answer can be proven later
+// and cannot be used for another question.
+func Statement(challenge string, decision Outcome, shown []byte) []byte {
+	sum := sha256.Sum256(shown)
+	return append([]byte("radpush answer v1\n"+challenge+"\n"+decision.String()+"\n"), sum[:]...)
+}
+
+func (o Outcome) String() string {
+	switch o {
+	case Open:
+		return "open"
+	case Approved:
+		return "approve"
+	case DeniedNotMe:
+		return "deny not-me"
+	case DeniedMistake:
+		return "deny mistake"
+	case Undelivered:
+		return "undelivered"
+	case Expired:
+		return "expired"
+	}
+	return "unknown"
+}
+
+// Errors that callers branch on.
+var (
+	// ErrElsewhere: another login of this user waits for an answer (statement 2.15).
+	ErrElsewhere = errors.New("push: another challenge is open")
+	// ErrPaused: too many pushes of this user came to nothing (2.15).
+	ErrPaused = errors.New("push: too many unanswered pushes")
+	// ErrCoolingDown: the user denied this client and station a moment ago (2.15).
+	ErrCoolingDown = errors.New("push: recently denied")
+	// ErrNoDevice: the user has no active device.
+	ErrNoDevice = errors.New("push: no active device")
+	// ErrUnauthentic: unknown, suspended or removed device, wrong signature, or a
+	// challenge of somebody else. They look the same from outside.
+	ErrUnauthentic = errors.New("push: not authentic")
+)
+
+// A Ringer wakes devices through one push service.
+type Ringer interface {
+	// Ring wakes a device for a challenge. Ctx ends with the challenge. An error that
+	// wraps ErrGone says that nobody is at the address any more.
+	Ring(ctx context.Context, d Device, c Challenge) error
+	// Withdraw tells a device that the challenge has ended elsewhere. Best effort.
+	Withdraw(ctx context.Context, d Device, c Challenge) error
+}
+
+// ErrGone is wrapped by a Ringer whose push service does not know the address any more.
+var ErrGone = errors.New("push: address is gone")
+
+// Records keeps values of one kind by key; store.Table is one. Missing is fs.ErrNotExist.
+type Records[T any] interface {
+	Get(ctx context.Context, key string) (T, error)
+	Update(ctx context.Context, key string, fn func(old *T) (*T, error)) error
+	All(ctx context.Context, prefix string) iter.Seq2[T, error]
+	Watch(ctx context.Context, key string) <-chan struct{}
+}
+
+// A Recent is what is remembered of one user's pushes. Its record's key is the user's.
+// The newest challenge, if it has not ended, is the user's one open challenge.
+type Recent struct {
+	Challenges []Ref // newest last; those of the last Limits.Window and the newest one
+}
+
+// A Ref points to a challenge.
+type Ref struct {
+	ID      string
+	Created time.Time
+}
+
+// Limits bounds push fatigue (statement 2.15) and late approvals (2.14). A zero field
+// means its default.
+type Limits struct {
+	Unanswered int           // pushes in Window that came to nothing, before push pauses; 5
+	Window     time.Duration // 10 min
+	CoolDown   time.Duration // after "it wasn't me"; 5 min
+	Grace      time.Duration // after an approval; 30 s
+}
+
+// A Broker asks and waits. Its fields are set before first use and not changed after.
+type Broker struct {
+	Devices    Records[Device]
+	Challenges Records[Challenge]
+	Recent     Records[Recent]
+	Enrolments Records[Enrolment]
+	Ringers    map[string]Ringer // by Address.Service
+	Limits     Limits
+	Log        *slog.Logger
+}
+
+// An Enrolment is a code that lets one device enrol for a user. Its record's key is the
+// SHA-256 of the code, in hex: the code itself is not kept.
+type Enrolment struct {
+	User    string
+	Expires time.Time
+}

@@ -1,0 +1,2 @@
+// Package radiustest is being written.
+package radiustest

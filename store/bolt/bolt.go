@@ -1,0 +1,2 @@
+// Package bolt is being written.
+package bolt

@@ -1,0 +1,2 @@
+// Package storetest is being written.
+package storetest

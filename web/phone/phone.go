@@ -1,0 +1,2 @@
+// Package phone is being written.
+package phone

@@ -1,0 +1,2 @@
+// Package web is being written.
+package web
