@@ -28,6 +28,7 @@ type Token struct {
 	Period    time.Duration `cbor:"5,keyasint"`           // length of a step
 	Device    string        `cbor:"6,keyasint,omitempty"` // the device that alone uses it; "" if a person types it
 	Used      uint64        `cbor:"7,keyasint,omitempty"` // the newest step that was accepted; 0 for none (RFC 6238, section 5.2)
+	For       string        `cbor:"9,keyasint,omitempty"` // what Used was accepted for, where the caller says so
 	Drift     int           `cbor:"8,keyasint,omitempty"` // steps that its clock is ahead of ours (RFC 6238, section 6)
 }
 
