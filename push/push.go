@@ -24,9 +24,12 @@ package push
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -68,6 +71,7 @@ type Challenge struct {
 	Login   string // digest of what makes two requests the same login (statement 2.13)
 	Source  string // digest of client and calling station, for the cool-down (2.15); "" without a station
 	Request string // digest of the datagram that began it
+	Join    bool   // requests of the same login may join, see Question.Join
 	Created time.Time
 	Expires time.Time // end of the hold
 
@@ -79,6 +83,18 @@ type Challenge struct {
 	Ended   time.Time // when Outcome left Open
 	Answer  *Answer   // the signed answer that decided, the proof of the activity row
 	Reused  bool      // an approval has been used by a late request (statement 2.14)
+
+	// Late is set on what Ask returns to that one late request. It is not stored.
+	Late bool `cbor:"-"`
+}
+
+// Prompt returns what Shown says.
+func (c *Challenge) Prompt() (Prompt, error) {
+	var p Prompt
+	if err := json.Unmarshal(c.Shown, &p); err != nil {
+		return p, fmt.Errorf("push: read prompt of %s: %w", c.ID, err)
+	}
+	return p, nil
 }
 
 // An Outcome is how a challenge ended.
@@ -101,6 +117,14 @@ func (c *Challenge) At(now time.Time) Outcome {
 	return c.Outcome
 }
 
+// settle writes into c how it stands at a time, so that Outcome and Ended can be read
+// as they are.
+func (c *Challenge) settle(now time.Time) {
+	if c.At(now) == Expired {
+		c.Outcome, c.Ended = Expired, c.Expires
+	}
+}
+
 // A Question is a login that asks for a push.
 type Question struct {
 	User    string // key of the user's record
@@ -109,7 +133,12 @@ type Question struct {
 	Request string // see Challenge.Request
 	Join    bool   // requests of the same login may join; else true retransmissions only
 	Prompt  Prompt
-	Expires time.Time
+	Expires time.Time // end of the hold
+
+	// Asked, if set, is called once for each challenge that is made, before a device is
+	// rung, and not for those that join one. If it fails, nobody is rung, the challenge
+	// is taken back and Ask returns its error.
+	Asked func(ctx context.Context, c Challenge) error
 }
 
 // An Answer is what a device said.
@@ -117,9 +146,9 @@ type Answer struct {
 	Challenge string // ID
 	Device    string // ID
 	Decision  Outcome
-	OTP       string `cbor:"-"` // approve only; never stored
-	Signature []byte // ASN.1 ECDSA by the device's key over the SHA-256 of Statement
-	At        time.Time
+	OTP       string    `cbor:"-"` // approve only; never stored
+	Signature []byte    // by the device's key over Statement, see Device.Verify
+	At        time.Time // when it arrived here, by this server's clock; Decide fills in a zero one
 }
 
 // A Result tells the device what became of its answer.
@@ -173,6 +202,8 @@ var (
 	// ErrUnauthentic: unknown, suspended or removed device, wrong signature, or a
 	// challenge of somebody else. They look the same from outside.
 	ErrUnauthentic = errors.New("push: not authentic")
+	// ErrInvalid is wrapped by what says why a device cannot be as it is asked to be.
+	ErrInvalid = errors.New("push: invalid device")
 )
 
 // A Ringer wakes devices through one push service.
@@ -198,7 +229,7 @@ type Records[T any] interface {
 // A Recent is what is remembered of one user's pushes. Its record's key is the user's.
 // The newest challenge, if it has not ended, is the user's one open challenge.
 type Recent struct {
-	Challenges []Ref // newest last; those of the last Limits.Window and the newest one
+	Challenges []Ref // newest last; those that can still matter to Limits
 }
 
 // A Ref points to a challenge.
@@ -224,12 +255,37 @@ type Broker struct {
 	Enrolments Records[Enrolment]
 	Ringers    map[string]Ringer // by Address.Service
 	Limits     Limits
-	Log        *slog.Logger
+	Log        *slog.Logger // nil: nothing is logged
+
+	running sync.WaitGroup // rings, withdrawals and watches
+}
+
+// Close waits until everything has ended that the Broker has running: rings end with
+// their Ask, watches with their context, withdrawals after 5 seconds at the latest. It
+// is called last, when nobody uses the Broker any more.
+func (b *Broker) Close() { b.running.Wait() }
+
+func (b *Broker) log() *slog.Logger {
+	if b.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return b.Log
+}
+
+// errKeep ends an Update that has nothing to change. It does not leave the package.
+var errKeep = errors.New("push: keep the record")
+
+func unlessKept(err error) error {
+	if err == errKeep {
+		return nil
+	}
+	return err
 }
 
 // An Enrolment is a code that lets one device enrol for a user. Its record's key is the
 // SHA-256 of the code, in hex: the code itself is not kept.
 type Enrolment struct {
+	ID      string // its record's key
 	User    string
 	Expires time.Time
 }
