@@ -123,14 +123,14 @@ type Engine struct {
 	Users    Records[User]
 	Activity *Journal
 	Push     Push
+	Devices  Devices
 	Clients  map[string]Client
 	Lockout  Lockout
+	Window   Window
 	Log      *slog.Logger
 
 	Organization string // shown by the device
 }
 
-// A Journal writes activity rows.
-type Journal struct {
-	Rows Records[Row]
-}
+// A Window is how many steps around now a typed code is accepted (statement 3.3).
+type Window struct{ Behind, Ahead int }

@@ -1,6 +1,8 @@
 package login
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +30,33 @@ type Lock struct {
 // Holds reports whether the lock keeps the user out at a time.
 func (l Lock) Holds(now time.Time) bool {
 	return !l.Since.IsZero() && (l.Until.IsZero() || now.Before(l.Until))
+}
+
+// spend counts a try before it is checked and locks the account when it is one too many.
+// It returns WrongPasscode, what the try is until refund says otherwise, or Locked.
+func (u *User) spend(now time.Time, policy Lockout) Reason {
+	switch {
+	case u.Lock.Holds(now):
+		return Locked
+	case !u.Lock.Since.IsZero(): // it has run out
+		u.refund()
+	}
+	u.Failures++
+	if u.Failures >= cmp.Or(policy.Failures, 10) {
+		u.Lock.Since = now
+		if policy.For > 0 {
+			u.Lock.Until = now.Add(policy.For)
+		}
+	}
+	return WrongPasscode
+}
+
+// refund takes back what spend did, and the tries before it.
+func (u *User) refund() { u.Failures, u.Lock = 0, Lock{} }
+
+// tokenOf returns the index of the token that belongs to a device, or -1.
+func (u *User) tokenOf(device string) int {
+	return slices.IndexFunc(u.Tokens, func(t otp.Token) bool { return t.Device == device })
 }
 
 // Lockout is the policy of statement 5.2.

@@ -1,0 +1,335 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"radpush/push"
+)
+
+// Login decides an attempt. It returns when there is a verdict: at once for a code, after
+// the user's tap or the end of the hold for a push. An error, ctx's too, means that
+// nobody knows: the caller sends nothing (statement 5.5).
+func (e *Engine) Login(ctx context.Context, a Attempt) (Verdict, error) {
+	for _, s := range []*string{&a.User, &a.NAS, &a.Station} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD") // rows and prompts are text
+	}
+	if a.State != "" {
+		// No challenge is open under any State: unknown or expired (statement 4.4).
+		return e.reject(ctx, &a, NoMethod, UnknownState)
+	}
+	trigger, ok := Trigger(a.Passcode)
+	if !ok {
+		return e.verify(ctx, &a)
+	}
+	return e.ask(ctx, &a, trigger)
+}
+
+// verify checks a code against the user's tokens and uses it up, in one update: the try
+// is spent, and given back if the code is right (statements 1.10, 3.2, 3.3, 5.1).
+func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
+	reason := UnknownUser
+	err := e.Users.Update(ctx, UserKey(a.User), func(u *User) (*User, error) {
+		if u == nil {
+			reason = UnknownUser
+			return nil, errKeep
+		}
+		if reason = u.spend(a.Received, e.Lockout); reason == Locked {
+			return nil, errKeep
+		}
+		for i, t := range u.Tokens {
+			if t.Device != "" {
+				continue // it answers pushes; nobody types its codes
+			}
+			if t, ok := t.Match(a.Received, e.Window.Behind, e.Window.Ahead, a.Passcode.Equal); ok {
+				u.Tokens[i] = t
+				u.refund()
+				reason = CodeAccepted
+				return u, nil
+			}
+		}
+		return u, nil
+	})
+	switch {
+	case err != nil && err != errKeep:
+		return Verdict{}, fmt.Errorf("login: check code: %w", err)
+	case reason != CodeAccepted:
+		return e.reject(ctx, a, ByOTP, reason)
+	}
+	return e.accept(ctx, a, Row{Method: ByOTP, Reason: reason})
+}
+
+// ask starts what a trigger asks for.
+func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (Verdict, error) {
+	user, err := e.Users.Get(ctx, UserKey(a.User))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e.reject(ctx, a, NoMethod, UnknownUser)
+	case err != nil:
+		return Verdict{}, fmt.Errorf("login: read user: %w", err)
+	case user.Lock.Holds(a.Received):
+		return e.reject(ctx, a, NoMethod, Locked)
+	}
+	client := e.Clients[a.Client]
+	have := Enrolled{Prefers: user.Prefers}
+	if !client.NoPush {
+		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
+			return Verdict{}, fmt.Errorf("login: look for devices: %w", err)
+		}
+	}
+	if have.Method(trigger) != ByPush {
+		return e.reject(ctx, a, NoMethod, NothingEnrolled)
+	}
+	c, err := e.Push.Ask(ctx, e.question(a, client, trigger))
+	if err != nil {
+		return e.unasked(ctx, a, err)
+	}
+	return e.answered(ctx, a, &c)
+}
+
+// question describes the login to the user, and to the broker what makes another
+// request the same login (statements 2.2, 2.13).
+func (e *Engine) question(a *Attempt, client Client, trigger string) push.Question {
+	hold := client.Hold
+	if hold == 0 {
+		hold = 30 * time.Second
+	}
+	place := []string{client.Group}
+	if client.Group == "" {
+		place = []string{"", a.Client, a.NAS}
+	}
+	q := push.Question{
+		User:    UserKey(a.User),
+		Login:   digest(append(place, UserKey(a.User), a.Station, trigger)...),
+		Request: a.Request,
+		Join:    a.Station != "" || client.JoinAnyStation,
+		Expires: a.Received.Add(hold),
+		Prompt: push.Prompt{
+			Resource: client.Resource, Organization: e.Organization, User: a.User, Started: a.Received,
+		},
+		Asked: func(ctx context.Context, c push.Challenge) error {
+			row := a.row(Row{Method: ByPush, Result: ResultChallenge, Time: c.Created, Challenge: c.ID, Shown: string(c.Shown)})
+			return e.Activity.Append(ctx, row)
+		},
+	}
+	if a.Station != "" {
+		q.Source = digest(a.Client, a.Station)
+	}
+	if q.Prompt.Resource == "" {
+		q.Prompt.Resource = a.Client
+	}
+	if a.From.IsValid() {
+		q.Prompt.IP = a.From.String()
+	}
+	return q
+}
+
+// unasked is the verdict when there was no push.
+func (e *Engine) unasked(ctx context.Context, a *Attempt, err error) (Verdict, error) {
+	switch {
+	case errors.Is(err, push.ErrElsewhere):
+		return e.reject(ctx, a, ByPush, PushElsewhere)
+	case errors.Is(err, push.ErrPaused):
+		return e.reject(ctx, a, ByPush, PushPaused)
+	case errors.Is(err, push.ErrCoolingDown):
+		return e.reject(ctx, a, ByPush, CoolingDown)
+	case errors.Is(err, push.ErrNoDevice):
+		return e.reject(ctx, a, ByPush, NothingEnrolled)
+	}
+	return Verdict{}, fmt.Errorf("login: push: %w", err)
+}
+
+// answered is the verdict when a push has ended (statements 2.6 to 2.9, 6.2, 6.3).
+func (e *Engine) answered(ctx context.Context, a *Attempt, c *push.Challenge) (Verdict, error) {
+	switch c.Outcome {
+	case push.Approved:
+		row := Row{Method: ByPush, Reason: Approved, Challenge: c.ID, Device: c.Answer.Device}
+		if c.Late {
+			row.Reason = LateApproval
+		} else {
+			row.ID, row.Time = c.ID, c.Ended // one row, however many requests waited
+		}
+		return e.accept(ctx, a, row)
+	case push.DeniedNotMe:
+		if err := e.denied(ctx, c, a); err != nil {
+			e.Log.Error("login: record denial", "user", a.User, "challenge", c.ID, "err", err)
+		}
+		return Verdict{Reason: DeniedNotMe, Message: sayDenied, AtOnce: true}, nil
+	case push.DeniedMistake:
+		return Verdict{Reason: DeniedMistake, Message: sayMistake, AtOnce: true}, nil
+	case push.Undelivered:
+		return e.reject(ctx, a, ByPush, Undelivered)
+	}
+	return Verdict{Reason: TimedOut, Message: sayTimedOut, AtOnce: true}, nil
+}
+
+// Answer judges what a device said, where it arrives: the signature, then for an approval
+// the OTP, which is used up, then whether it came first. The request that waits only
+// reads the result (statements 2.6 to 2.8, 2.10). Its errors are the store's and
+// push.ErrUnauthentic.
+func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error) {
+	c, d, err := e.Push.Check(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	if a.Decision == push.Approved && c.At(a.At) == push.Open {
+		result, err := e.spendOTP(ctx, c, d, a)
+		if err != nil || result != push.Accepted {
+			return result, err
+		}
+	}
+	result, err := e.Push.Decide(ctx, a)
+	if err != nil || result != push.Accepted || a.Decision != push.DeniedNotMe {
+		return result, err
+	}
+	c.Outcome, c.Ended, c.Answer = a.Decision, a.At, &a
+	return result, e.denied(ctx, &c, nil)
+}
+
+// deviceSteps is how far, in steps, the clock of a device may be off: as far as the
+// signature of its requests allows.
+const deviceSteps = 4
+
+// outerSteps is how far the search goes to tell a wrong clock from a wrong code.
+const outerSteps = 40
+
+// spendOTP checks the code that came with an approval against the device's own token and
+// uses it up. The same code for the same challenge is good again: the device repeats
+// itself when it did not hear us.
+func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, a push.Answer) (push.Result, error) {
+	result := push.Refused
+	equal := func(code string) bool { return subtle.ConstantTimeCompare([]byte(code), []byte(a.OTP)) == 1 }
+	err := e.Users.Update(ctx, c.User, func(u *User) (*User, error) {
+		result = push.Refused
+		if u == nil || u.spend(a.At, e.Lockout) == Locked {
+			return nil, errKeep
+		}
+		i := u.tokenOf(d.ID)
+		if i < 0 {
+			return nil, errKeep
+		}
+		t := u.Tokens[i]
+		if t.For == c.ID && equal(t.Code(t.Used)) {
+			result = push.Accepted
+			return nil, errKeep
+		}
+		if t, ok := t.Match(a.At, deviceSteps, deviceSteps, equal); ok {
+			t.For = c.ID
+			u.Tokens[i] = t
+			u.refund()
+			result = push.Accepted
+			return u, nil
+		}
+		if _, ok := t.Match(a.At, outerSteps, outerSteps, equal); ok {
+			result = push.OuterWindow
+			return nil, errKeep
+		}
+		result = push.WrongOTP
+		return u, nil
+	})
+	if err != nil && err != errKeep {
+		return "", fmt.Errorf("login: check OTP of device: %w", err)
+	}
+	return result, nil
+}
+
+// denied records "it wasn't me" and counts it as a wrong passcode (statements 2.7, 6.2).
+// It is called where the answer arrives and by each request that waited, and does its
+// work once: the row is the mark.
+func (e *Engine) denied(ctx context.Context, c *push.Challenge, a *Attempt) error {
+	row := Row{User: c.User, Method: ByPush, Reason: DeniedNotMe}
+	if a != nil {
+		row = a.row(row)
+	} else if p, err := c.Prompt(); err == nil {
+		row.User, row.Client = p.User, p.Resource
+	}
+	row.ID, row.Time, row.Result, row.Challenge, row.Device = c.ID, c.Ended, ResultFailure, c.ID, c.Answer.Device
+	first, err := e.Activity.AppendOnce(ctx, row)
+	if err != nil || !first {
+		return err
+	}
+	err = e.Users.Update(ctx, c.User, func(u *User) (*User, error) {
+		if u == nil || u.spend(c.Ended, e.Lockout) == Locked {
+			return nil, errKeep
+		}
+		return u, nil
+	})
+	if err != nil && err != errKeep {
+		return fmt.Errorf("login: count denial: %w", err)
+	}
+	return nil
+}
+
+// accept writes the row, and only then accepts (statement 5.6).
+func (e *Engine) accept(ctx context.Context, a *Attempt, row Row) (Verdict, error) {
+	row.Result = ResultSuccess
+	if _, err := e.Activity.AppendOnce(ctx, a.row(row)); err != nil {
+		return Verdict{}, fmt.Errorf("login: record success: %w", err)
+	}
+	return Verdict{Outcome: Accept, Reason: row.Reason}, nil
+}
+
+// reject writes the row and rejects. A row that cannot be written is logged: the
+// rejection stands.
+func (e *Engine) reject(ctx context.Context, a *Attempt, m Method, why Reason) (Verdict, error) {
+	ctx = context.WithoutCancel(ctx) // the row is written even if the NAS has lost interest
+	v := Verdict{Reason: why, Message: sayFailed}
+	switch why {
+	case Locked:
+		v.Message = sayLocked
+	case UnknownUser: // as a known user would read it: see messages.go
+		if m == NoMethod {
+			v.Message = sayNothing
+		} else {
+			v.Retry = true
+		}
+	case NothingEnrolled:
+		v.Message = sayNothing
+	case WrongPasscode:
+		v.Retry = true
+	case PushElsewhere:
+		v.Message = sayElsewhere
+	case PushPaused:
+		v.Message = sayPaused
+	case Undelivered:
+		v.Message = sayNoDevice
+	case UnknownState:
+		v.Message = sayExpired
+	case CoolingDown:
+		v.Message = sayDenied
+	}
+	err := e.Activity.Append(ctx, a.row(Row{Method: m, Result: ResultFailure, Reason: why, Message: v.Message}))
+	if err != nil {
+		e.Log.Error("login: record rejection", "user", a.User, "client", a.Client, "reason", why, "err", err)
+	}
+	return v, nil
+}
+
+// row fills in what every row of an attempt says.
+func (a *Attempt) row(r Row) Row {
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	r.Took = time.Since(a.Received)
+	r.User, r.Client, r.NAS, r.Station, r.From, r.Protocol = a.User, a.Client, a.NAS, a.Station, a.From, a.Protocol
+	return r
+}
+
+// digest returns 128 bits of a hash over the parts, in which no part can reach into the
+// next.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(p))))
+		h.Write([]byte(p))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,200 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"radpush/otp"
+	"radpush/push"
+)
+
+// Devices keeps the devices of users. *push.Broker is one.
+type Devices interface {
+	AddDevice(ctx context.Context, d push.Device) (push.Device, error)
+	RemoveDevice(ctx context.Context, id string) error
+	RemoveUser(ctx context.Context, user string) error
+	NewEnrolment(ctx context.Context, user string, expires time.Time) (code string, err error)
+	Redeem(ctx context.Context, code string) (user string, err error)
+}
+
+// maxTokens bounds the record of a user, and the work that one guess can cause.
+const maxTokens = 32
+
+// AddUser makes a user. A name that differs only in case or in a Windows domain is the
+// same user: fs.ErrExist.
+func (e *Engine) AddUser(ctx context.Context, name string) (User, error) {
+	switch {
+	case UserKey(name) == "":
+		return User{}, errors.New("login: a user needs a name")
+	case len(name) > 253: // RFC 2865, section 5.1: User-Name
+		return User{}, fmt.Errorf("login: user name of %d octets; RADIUS carries 253", len(name))
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return User{}, errors.New("login: user name is not plain text")
+	}
+	u := User{Name: name, Created: time.Now()}
+	err := e.Users.Update(ctx, UserKey(name), func(old *User) (*User, error) {
+		if old != nil {
+			return nil, fs.ErrExist
+		}
+		return &u, nil
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("login: add user %q: %w", name, err)
+	}
+	return u, e.changed(ctx, name, "user added")
+}
+
+// User returns a user, or fs.ErrNotExist.
+func (e *Engine) User(ctx context.Context, name string) (User, error) {
+	return e.Users.Get(ctx, UserKey(name))
+}
+
+// RemoveUser removes a user with all tokens and devices.
+func (e *Engine) RemoveUser(ctx context.Context, name string) error {
+	err := e.update(ctx, name, func(*User) (*User, error) { return nil, nil })
+	if err != nil {
+		return err
+	}
+	if err := e.Devices.RemoveUser(ctx, UserKey(name)); err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "user removed")
+}
+
+// LockUser keeps a user out until UnlockUser.
+func (e *Engine) LockUser(ctx context.Context, name string) error {
+	err := e.update(ctx, name, func(u *User) (*User, error) {
+		u.Lock = Lock{Since: time.Now()}
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "user locked")
+}
+
+// UnlockUser ends a lock, an operator's or that of too many wrong tries.
+func (e *Engine) UnlockUser(ctx context.Context, name string) error {
+	err := e.update(ctx, name, func(u *User) (*User, error) {
+		u.refund()
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "user unlocked")
+}
+
+// AddToken gives a user a token. A token with the same ID is fs.ErrExist.
+func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
+	if err := t.Check(); err != nil {
+		return err
+	}
+	err := e.update(ctx, name, func(u *User) (*User, error) {
+		if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID }) {
+			return nil, fs.ErrExist
+		}
+		if len(u.Tokens) >= maxTokens {
+			return nil, fmt.Errorf("login: %q has %d tokens; remove one first", name, len(u.Tokens))
+		}
+		u.Tokens = append(u.Tokens, t)
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "token "+t.ID+" added")
+}
+
+// RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID.
+func (e *Engine) RemoveToken(ctx context.Context, name, id string) error {
+	err := e.dropTokens(ctx, name, func(t otp.Token) bool { return t.ID == id })
+	if err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "token "+id+" removed")
+}
+
+func (e *Engine) dropTokens(ctx context.Context, name string, drop func(otp.Token) bool) error {
+	return e.update(ctx, name, func(u *User) (*User, error) {
+		had := len(u.Tokens)
+		if u.Tokens = slices.DeleteFunc(u.Tokens, drop); len(u.Tokens) == had {
+			return nil, fs.ErrNotExist
+		}
+		return u, nil
+	})
+}
+
+// NewEnrolment makes a code with which one device can enrol for a user (statement 9.1).
+func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Duration) (code string, err error) {
+	if _, err := e.User(ctx, name); err != nil {
+		return "", err
+	}
+	code, err = e.Devices.NewEnrolment(ctx, UserKey(name), time.Now().Add(valid))
+	if err != nil {
+		return "", err
+	}
+	return code, e.changed(ctx, name, "enrolment code made")
+}
+
+// Enrol makes a device, and a token that it alone uses, for the user that an enrolment
+// code names. The code is used up; a code that is unknown, used or expired is
+// fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
+func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
+	var t otp.Token
+	user, err := e.Devices.Redeem(ctx, code)
+	if err != nil {
+		return d, t, err
+	}
+	u, err := e.Users.Get(ctx, user)
+	if err != nil {
+		return d, t, err
+	}
+	d.User, d.Created = user, time.Now()
+	if d, err = e.Devices.AddDevice(ctx, d); err != nil {
+		return d, t, err
+	}
+	t = otp.New(d.ID, otp.SHA256, 8, 30*time.Second)
+	t.Device = d.ID
+	if err := e.AddToken(ctx, u.Name, t); err != nil {
+		return d, t, errors.Join(err, e.Devices.RemoveDevice(ctx, d.ID))
+	}
+	return d, t, e.changed(ctx, u.Name, "device "+d.Name+" enrolled")
+}
+
+// RemoveDevice removes a device and the token that it alone used.
+func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
+	if err := e.Devices.RemoveDevice(ctx, d.ID); err != nil {
+		return err
+	}
+	err := e.dropTokens(ctx, d.User, func(t otp.Token) bool { return t.Device == d.ID })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return e.changed(ctx, d.User, "device "+d.Name+" removed")
+}
+
+// update changes a user that is there.
+func (e *Engine) update(ctx context.Context, name string, fn func(*User) (*User, error)) error {
+	err := e.Users.Update(ctx, UserKey(name), func(u *User) (*User, error) {
+		if u == nil {
+			return nil, fs.ErrNotExist
+		}
+		return fn(u)
+	})
+	if err != nil {
+		return fmt.Errorf("login: user %q: %w", name, err)
+	}
+	return nil
+}
+
+func (e *Engine) changed(ctx context.Context, user, what string) error {
+	return e.Activity.Append(ctx, Row{User: user, Result: ResultChange, Reason: Reason(what)})
+}
