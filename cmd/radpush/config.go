@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 
+	"radpush/dictionary"
 	"radpush/login"
 	"radpush/push"
 	"radpush/radius"
@@ -65,6 +66,8 @@ type Config struct {
 
 	// Warnings are what is allowed and yet probably not meant.
 	Warnings []Fault `yaml:"-"`
+
+	dictionary *dictionary.Dictionary // with the files of Dictionaries
 }
 
 // Web is the HTTPS server for the authenticator page and the device API.
@@ -162,10 +165,11 @@ type Client struct {
 	// StatusServer answers Status-Server, by which proxies see that radpush is alive.
 	StatusServer bool `yaml:"status_server" default:"true"`
 	// Reply are the attributes of an Access-Accept, by their names in the dictionaries; a
-	// list makes several of one name.
-	Reply Attributes `yaml:"reply" example:"{Filter-Id: staff, Class: [a, b]}"`
+	// list makes several of one name, and "Tunnel-Type:1" is one with a tag (RFC 2868).
+	Reply Attributes `yaml:"reply" example:"{Filter-Id: staff, Cisco-AVPair: ['shell:priv-lvl=15', 'ip:addr-pool=staff']}"`
 
-	secret Secret // of either key
+	secret Secret             // of either key
+	reply  []dictionary.Value // Reply, as the dictionary has it
 }
 
 // RADIUS returns the client as package radius wants it: once for each of its networks.

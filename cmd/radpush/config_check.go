@@ -21,16 +21,12 @@ func (d *decoder) check(c *Config, public bool) {
 	if len(c.Socket) > maxSocket {
 		d.fault("socket", "the path has %d octets; the system allows %d", len(c.Socket), maxSocket)
 	}
-	for i, file := range c.Dictionaries {
-		if path := fmt.Sprintf("dictionaries[%d]", i); !d.bad[path] {
-			d.faultIf(path, regular(file))
-		}
-	}
+	c.dictionary = d.loadDictionary(c.Dictionaries)
 	d.warnHold("push.hold", c.Push.Hold)
 	if len(c.Clients) == 0 && !d.bad["clients"] && !d.bad[""] {
 		d.warn("clients", "there is no client: nobody will be answered")
 	}
-	d.checkClients(c.Clients)
+	d.checkClients(c)
 	if public {
 		for i := range c.Clients {
 			if path := fmt.Sprintf("clients[%d].secret", i); d.given(path) {
@@ -45,12 +41,6 @@ const maxSocket = 107 // octets of a path in sockaddr_un, without the NUL
 
 func (d *decoder) warn(path, format string, args ...any) {
 	d.warnings = append(d.warnings, d.finding(path, format, args...))
-}
-
-func (d *decoder) faultIf(path string, err error) {
-	if err != nil {
-		d.fault(path, "%v", err)
-	}
 }
 
 // checkListeners looks at every address that is listened on, and that no two are the same.
@@ -113,7 +103,7 @@ func (d *decoder) checkWeb(w *Web) {
 		d.fault("web.certificate", "there is a certificate and no key")
 		return
 	}
-	if err := regular(w.Certificate); err != nil {
+	if err := regularFile(w.Certificate); err != nil {
 		d.fault("web.certificate", "%v", err)
 		return
 	}
@@ -121,7 +111,7 @@ func (d *decoder) checkWeb(w *Web) {
 		d.fault("web.key", "every user can read %s: make it 0600, or 0640", w.Key)
 		return
 	}
-	if err := regular(w.Key); err != nil {
+	if err := regularFile(w.Key); err != nil {
 		d.fault("web.key", "%v", err)
 		return
 	}
@@ -168,10 +158,10 @@ func (d *decoder) checkURL(w *Web) string {
 }
 
 // checkClients looks at the clients, and that no two are the same (statement 8.1).
-func (d *decoder) checkClients(clients []Client) {
+func (d *decoder) checkClients(config *Config) {
 	names, networks := map[string]string{}, map[Network]string{}
-	for i := range clients {
-		c, path := &clients[i], fmt.Sprintf("clients[%d]", i)
+	for i := range config.Clients {
+		c, path := &config.Clients[i], fmt.Sprintf("clients[%d]", i)
 		if d.bad[path] {
 			continue
 		}
@@ -198,6 +188,7 @@ func (d *decoder) checkClients(clients []Client) {
 			d.warnNetwork(path, at, c, netip.Prefix(network))
 		}
 		d.warnHold(path+".hold", c.Hold)
+		d.checkReply(path+".reply", c, config.dictionary)
 	}
 }
 
@@ -233,7 +224,7 @@ func (d *decoder) checkSecret(path string, c *Client) {
 	if c.secret == "" {
 		d.fault(from, "is empty") // RFC 2865, section 3: MUST NOT be of length 0
 	} else if n := len(c.secret); n < 16 {
-		d.warn(from, "the secret has %s; 16 are the least that resists guessing (RFC 2865, section 3)", count(n, "octet"))
+		d.warn(from, "the secret has %s; 16 are the least that resists guessing (RFC 2865, section 3)", plural(n, "octet"))
 	}
 }
 

@@ -16,7 +16,10 @@ func newConfigCommand(file *configFile) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
 		Short: "Check, show or begin the configuration",
-		Long:  "Config checks the configuration file, shows what is in force, or prints one to begin with.",
+		Long: `Config checks the configuration file, shows what is in force, or prints one to begin with.
+
+The file is that of --config or of the environment variable RADPUSH_CONFIG or, without
+them, the first of these that exists: ` + strings.Join(configFiles, ", ") + ".",
 	}
 	c.AddCommand(newConfigCheckCommand(file), newConfigShowCommand(file), newConfigSampleCommand())
 	return c
@@ -52,7 +55,7 @@ and yet probably not meant. It fails if there is a fault; warnings alone are no 
 				writeFaults(out, path, "", found.Faults, inColour(out))
 				writeFaults(out, path, "warning: ", found.Warnings, inColour(out))
 				if !isFaulty {
-					_, err = fmt.Fprintf(out, "%s: good: %s, %s\n", path, count(len(config.Clients), "client"), count(len(found.Warnings), "warning"))
+					_, err = fmt.Fprintf(out, "%s: good: %s, %s\n", path, plural(len(config.Clients), "client"), plural(len(found.Warnings), "warning"))
 				}
 			}
 			if isFaulty {

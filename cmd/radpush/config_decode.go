@@ -51,7 +51,7 @@ func (d *decoder) faultAt(t *token.Token, path, message string) {
 
 func (d *decoder) finding(path, format string, args ...any) Fault {
 	f := Fault{Line: 1, Column: 1, Path: path, Message: fmt.Sprintf(format, args...)}
-	for near := path; near != ""; near = parent(near) {
+	for near := path; near != ""; near = parentPath(near) {
 		if at := d.places[near]; at != nil {
 			f.Line, f.Column = at.Line, at.Column
 			break
@@ -66,9 +66,9 @@ func (d *decoder) line(path string) int { return d.finding(path, "").Line }
 // given reports whether the file has a value for path, be it a good one or not.
 func (d *decoder) given(path string) bool { return d.places[path] != nil }
 
-func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
-func join(path, key string) string {
+func joinPath(path, key string) string {
 	if path == "" {
 		return key
 	}
@@ -78,7 +78,7 @@ func join(path, key string) string {
 // decode fills v from a node. What it can hold depends on v: a section fills a struct, a
 // list or a single value fills a slice, everything else is a single value.
 func (d *decoder) decode(path string, n ast.Node, v reflect.Value, tag reflect.StructTag) {
-	d.places[path] = start(n).Position
+	d.places[path] = firstToken(n).Position
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
 		d.fault(path, "anchors, aliases and tags are not possible here")
@@ -102,7 +102,7 @@ func (d *decoder) decode(path string, n ast.Node, v reflect.Value, tag reflect.S
 	text, ok := scalar(n)
 	switch {
 	case !ok:
-		d.fault(path, "want %s, not %s", wanted(v), kind(n))
+		d.fault(path, "want %s, not %s", wanted(v), kindOf(n))
 	case isQuoted(n) && (v.Kind() == reflect.Bool || v.Kind() == reflect.Int):
 		d.fault(path, "want %s, not text: remove the quotes", wanted(v))
 	default:
@@ -114,7 +114,7 @@ func (d *decoder) decode(path string, n ast.Node, v reflect.Value, tag reflect.S
 func (d *decoder) section(path string, n ast.Node, v reflect.Value) {
 	mapping, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.fault(path, "want keys and values, not %s", kind(n))
+		d.fault(path, "want keys and values, not %s", kindOf(n))
 		mapping = &ast.MappingNode{}
 	}
 	values := d.keys(path, mapping)
@@ -126,16 +126,16 @@ func (d *decoder) section(path string, n ast.Node, v reflect.Value) {
 		}
 		known = append(known, key)
 		if node, ok := values[key]; ok {
-			d.decode(join(path, key), node, v, field.Tag)
+			d.decode(joinPath(path, key), node, v, field.Tag)
 			delete(values, key)
 		} else {
-			d.absent(join(path, key), v, field.Tag)
+			d.absent(joinPath(path, key), v, field.Tag)
 		}
 	}
 	for _, pair := range mapping.Values { // in the order of the file
 		if key := pair.Key.GetToken(); values[key.Value] != nil {
 			delete(values, key.Value)
-			d.faultAt(key, join(path, key.Value), "unknown key; possible are "+strings.Join(known, ", "))
+			d.faultAt(key, joinPath(path, key.Value), "unknown key; possible are "+strings.Join(known, ", "))
 		}
 	}
 }
@@ -151,7 +151,7 @@ func (d *decoder) keys(path string, mapping *ast.MappingNode) map[string]ast.Nod
 		case !isWord:
 			d.faultAt(key, path, fmt.Sprintf("%q cannot be a key: want a word", key.Value))
 		case twice:
-			d.faultAt(key, join(path, key.Value), fmt.Sprintf("the key is in line %d already", first))
+			d.faultAt(key, joinPath(path, key.Value), fmt.Sprintf("the key is in line %d already", first))
 		default:
 			lines[key.Value] = key.Position.Line
 			values[key.Value] = pair.Value
@@ -165,7 +165,7 @@ func (d *decoder) absent(path string, v reflect.Value, tag reflect.StructTag) {
 	text, known := d.expand(path, tag.Get("default"))
 	switch {
 	case tag.Get("required") != "":
-		if !d.bad[parent(path)] {
+		if !d.bad[parentPath(path)] {
 			d.fault(path, "missing")
 		}
 	case isSection(v.Type()):
@@ -187,7 +187,7 @@ func (d *decoder) expand(path, text string) (string, bool) {
 		return text, true
 	}
 	key, after, _ := strings.Cut(rest, ">")
-	value, ok := d.text[join(parent(path), key)]
+	value, ok := d.text[joinPath(parentPath(path), key)]
 	if !ok {
 		value, ok = d.text[key]
 	}
@@ -200,7 +200,7 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value, tag reflect.Str
 	if sequence, ok := n.(*ast.SequenceNode); ok {
 		nodes = sequence.Values
 	} else if isSection(v.Type().Elem()) {
-		d.fault(path, "want a list, not %s", kind(n))
+		d.fault(path, "want a list, not %s", kindOf(n))
 		return
 	}
 	if len(nodes) == 0 && tag.Get("required") != "" {
@@ -219,7 +219,7 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value, tag reflect.Str
 func (d *decoder) attributes(path string, n ast.Node, into *Attributes) {
 	mapping, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.fault(path, "want names of attributes and values, not %s", kind(n))
+		d.fault(path, "want names of attributes and values, not %s", kindOf(n))
 		return
 	}
 	values := d.keys(path, mapping)
@@ -228,7 +228,7 @@ func (d *decoder) attributes(path string, n ast.Node, into *Attributes) {
 		if node, ok := values[name]; ok {
 			delete(values, name)
 			a := Attribute{Name: name}
-			d.decode(join(path, name), node, reflect.ValueOf(&a.Values).Elem(), `required:"true"`)
+			d.decode(joinPath(path, name), node, reflect.ValueOf(&a.Values).Elem(), `required:"true"`)
 			*into = append(*into, a)
 		}
 	}
@@ -247,7 +247,7 @@ func (d *decoder) set(path, text string, v reflect.Value, tag reflect.StructTag)
 	if v.Type() == reflect.TypeFor[Path]() && text != "" && !filepath.IsAbs(text) {
 		text = filepath.Join(d.dir, text)
 	}
-	if err := read(text, v); err != nil {
+	if err := readValue(text, v); err != nil {
 		d.fault(path, "%v", err)
 		return
 	}
@@ -258,8 +258,8 @@ func (d *decoder) set(path, text string, v reflect.Value, tag reflect.StructTag)
 	d.text[path] = text
 }
 
-// read fills v from text.
-func read(text string, v reflect.Value) error {
+// readValue fills v from text.
+func readValue(text string, v reflect.Value) error {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
 	}
@@ -285,7 +285,7 @@ func read(text string, v reflect.Value) error {
 // within reports whether a number or a time is between two others, given as text.
 func within(v reflect.Value, low, high string) bool {
 	least, most := reflect.New(v.Type()).Elem(), reflect.New(v.Type()).Elem()
-	return read(low, least) == nil && read(high, most) == nil && least.Int() <= v.Int() && v.Int() <= most.Int()
+	return readValue(low, least) == nil && readValue(high, most) == nil && least.Int() <= v.Int() && v.Int() <= most.Int()
 }
 
 // isSection reports whether a type is a struct that stands for keys and values.
@@ -293,8 +293,8 @@ func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// start returns the token that a node begins with.
-func start(n ast.Node) *token.Token {
+// firstToken returns the token that a node begins with.
+func firstToken(n ast.Node) *token.Token {
 	if mapping, ok := n.(*ast.MappingNode); ok && !mapping.IsFlowStyle && len(mapping.Values) > 0 {
 		return mapping.Values[0].Key.GetToken() // the node's own token is the colon after it
 	}
@@ -319,7 +319,7 @@ func isQuoted(n ast.Node) bool {
 	return t == token.SingleQuoteType || t == token.DoubleQuoteType
 }
 
-func kind(n ast.Node) string {
+func kindOf(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode:
 		return "keys and values"

@@ -74,7 +74,7 @@ func TestConfigTags(t *testing.T) {
 				if text == "" || strings.Contains(text, "<") {
 					continue
 				}
-				if err := read(text, reflect.New(kind).Elem()); err != nil {
+				if err := readValue(text, reflect.New(kind).Elem()); err != nil {
 					t.Errorf("%s.%s: %v", section.Name(), field.Name, err)
 				}
 			}
@@ -124,8 +124,8 @@ func meaning(name, comment string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// keys calls fn for each key of a section.
-func keys(section reflect.Type, fn func(field reflect.StructField, key string)) {
+// keysOf calls fn for each key of a section.
+func keysOf(section reflect.Type, fn func(field reflect.StructField, key string)) {
 	for field := range section.Fields() {
 		if key, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); key != "" && key != "-" {
 			fn(field, key)
@@ -170,7 +170,7 @@ func (m *manual) table(b *bytes.Buffer, path string, section reflect.Type) {
 		fmt.Fprintf(b, "\n## %s\n\n%s\n\n", path, m.comments[section.Name()])
 	}
 	b.WriteString("| key | type | default | meaning |\n|---|---|---|---|\n")
-	keys(section, func(field reflect.StructField, key string) {
+	keysOf(section, func(field reflect.StructField, key string) {
 		kind, standard := typeWords(field), ""
 		if text := field.Tag.Get("default"); text != "" {
 			standard = "`" + text + "`"
@@ -183,9 +183,9 @@ func (m *manual) table(b *bytes.Buffer, path string, section reflect.Type) {
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", key, kind, standard, m.comments[section.Name()+"."+field.Name])
 	})
-	keys(section, func(field reflect.StructField, key string) {
+	keysOf(section, func(field reflect.StructField, key string) {
 		if inner := below(field); inner != nil {
-			m.table(b, join(path, key), inner)
+			m.table(b, joinPath(path, key), inner)
 		}
 	})
 }
@@ -227,7 +227,7 @@ func (m *manual) sample() []byte {
 // section writes the keys of a section. Off is "#" where the section is commented out.
 func (m *manual) section(b *bytes.Buffer, path, indent, off string, section reflect.Type) {
 	dash := strings.HasSuffix(path, "]")
-	keys(section, func(field reflect.StructField, key string) {
+	keysOf(section, func(field reflect.StructField, key string) {
 		if path == "" {
 			b.WriteString("\n")
 		}
@@ -240,12 +240,12 @@ func (m *manual) section(b *bytes.Buffer, path, indent, off string, section refl
 			return
 		case inner != nil:
 			fmt.Fprintf(b, "%s#%s:\n", indent, key)
-			m.section(b, join(path, key), indent+"  ", "#", inner)
+			m.section(b, joinPath(path, key), indent+"  ", "#", inner)
 			return
 		}
 		value, live := field.Tag.Lookup("sample")
 		if !live {
-			value = m.value(join(path, key), field)
+			value = m.value(joinPath(path, key), field)
 		}
 		switch {
 		case dash:

@@ -37,10 +37,10 @@ func (e *ConfigError) Error() string {
 }
 
 func (e *ConfigError) summary() string {
-	return e.File + ": " + count(len(e.Faults), "fault")
+	return e.File + ": " + plural(len(e.Faults), "fault")
 }
 
-func count(n int, what string) string {
+func plural(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}

@@ -93,7 +93,7 @@ func (d *decoder) parse(data []byte) ast.Node {
 		switch {
 		case document.Body == nil:
 		case root != nil:
-			d.faultAt(start(document.Body), "", "a second document: want one")
+			d.faultAt(firstToken(document.Body), "", "a second document: want one")
 			return nil
 		default:
 			root = document.Body
@@ -132,9 +132,9 @@ func secretFile(path Path) (Secret, error) {
 // isPublic reports whether every user of the machine can read a file.
 func isPublic(info os.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
 
-// regular returns an error unless path is a file that can be opened: reading a pipe or
+// regularFile returns an error unless path is a file that can be opened: reading a pipe or
 // a device might never end.
-func regular(path Path) error {
+func regularFile(path Path) error {
 	info, err := os.Stat(string(path))
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a file", path)

@@ -22,7 +22,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(text) // not YAML as it stands, but full of it
 	}
 	f.Add([]byte(sample))
-	f.Add([]byte("clients:\n  - {name: a, address: 1.1.1.1, secret: b, reply: {Class: [\"c: d\", '#e', \"- f\", '', ' g ', \"0x1\", \"~\"]}}\n"))
+	f.Add([]byte("clients:\n  - {name: a, address: 1.1.1.1, secret: b, reply: {Tunnel-Password: x, Filter-Id: [\"c: d\", '#e', \"- f\", '', ' g ', \"0x1\", \"~\"]}}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		config, err := parseConfig("radpush.yaml", text, true)
 		if err != nil {
@@ -38,9 +38,14 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("%v\n\n%s", err, shown)
 		}
 		for _, c := range []*Config{config, again} {
-			c.Warnings = nil
+			c.Warnings, c.dictionary = nil, nil
 			for i := range c.Clients {
-				c.Clients[i].Secret, c.Clients[i].secret = "", ""
+				c.Clients[i].Secret, c.Clients[i].secret, c.Clients[i].reply = "", "", nil
+				for j := range c.Clients[i].Reply {
+					if c.Clients[i].Reply[j].secret {
+						c.Clients[i].Reply[j].Values = nil
+					}
+				}
 			}
 		}
 		if !reflect.DeepEqual(config, again) {

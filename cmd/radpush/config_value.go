@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,12 +154,18 @@ type Attributes []Attribute
 type Attribute struct {
 	Name   string
 	Values []string
+
+	secret bool // such as Tunnel-Password
 }
 
 func (a Attributes) MarshalYAML() (any, error) {
 	section := yaml.MapSlice{}
 	for _, attribute := range a {
-		section = append(section, yaml.MapItem{Key: attribute.Name, Value: attribute.Values})
+		values := attribute.Values
+		if attribute.secret {
+			values = slices.Repeat([]string{Secret("").String()}, len(values))
+		}
+		section = append(section, yaml.MapItem{Key: attribute.Name, Value: values})
 	}
 	return section, nil
 }

@@ -29,7 +29,7 @@ rings the user's devices and answers when the user has tapped.`,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVar(&config.path, "config", "",
-		"configuration file (default: $RADPUSH_CONFIG, or the first of "+strings.Join(configFiles, ", ")+" that exists)")
+		"configuration `file` (\"radpush help config\" says where it is looked for)")
 	if err := root.MarkPersistentFlagFilename("config", "yaml", "yml"); err != nil {
 		panic(err) // there is no such flag: the lines above
 	}
@@ -49,6 +49,9 @@ rings the user's devices and answers when the user has tapped.`,
 	group("tools", "Tools:",
 		newVersionCommand(),
 	)
+	// A command that only holds others runs (see markRunning), which is not worth a usage line.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(),
+		"{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	root.SetHelpCommandGroupID("tools")
 	root.SetCompletionCommandGroupID("tools")
 	root.InitDefaultHelpCmd()

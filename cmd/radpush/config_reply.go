@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"radpush/dictionary"
+)
+
+// loadDictionary returns the embedded dictionaries with the operator's files, or nil if
+// one of these is no good.
+func (d *decoder) loadDictionary(files []Path) *dictionary.Dictionary {
+	names := make([]string, len(files))
+	good := !d.bad["dictionaries"]
+	for i, file := range files {
+		path := fmt.Sprintf("dictionaries[%d]", i)
+		if !d.bad[path] {
+			if err := regularFile(file); err != nil {
+				d.fault(path, "%v", err)
+			}
+		}
+		names[i], good = string(file), good && !d.bad[path]
+	}
+	if !good {
+		return nil
+	}
+	known, err := dictionary.Load(names...)
+	if err != nil {
+		d.fault("dictionaries", "%v", err)
+		return nil
+	}
+	return known
+}
+
+// ownAttributes are those that the server alone puts into a reply.
+var ownAttributes = []string{
+	"message-authenticator", "proxy-state", "state", "eap-message", // RFC 3579, RFC 2865
+	"ms-chap2-success", "ms-chap-error", "ms-mppe-send-key", "ms-mppe-recv-key", // RFC 2548
+}
+
+// maxReply is how many octets of a packet (4,096: RFC 2865, section 3) are the client's:
+// the rest is for what the server adds, Proxy-State most of all.
+const maxReply = 3000
+
+// checkReply reads the reply attributes by the dictionary. Without one, because it has a
+// fault itself, nothing is said about them.
+func (d *decoder) checkReply(path string, c *Client, known *dictionary.Dictionary) {
+	if known == nil {
+		return
+	}
+	size := 0
+	for i := range c.Reply {
+		attribute := &c.Reply[i]
+		at := joinPath(path, attribute.Name)
+		name, _, _ := strings.Cut(strings.ToLower(attribute.Name), ":")
+		if slices.Contains(ownAttributes, name) {
+			d.fault(at, "the server alone can set this attribute")
+			continue
+		}
+		for j, text := range attribute.Values {
+			at := fmt.Sprintf("%s[%d]", at, j)
+			if d.bad[at] {
+				continue
+			}
+			value, err := known.Parse(attribute.Name, text)
+			switch {
+			case err != nil:
+				d.fault(at, "%s", strings.TrimPrefix(err.Error(), "dictionary: "))
+				continue
+			case value.Attribute.Encrypt == dictionary.Hidden:
+				d.fault(at, "only a request can carry this attribute")
+				continue
+			}
+			attribute.secret = value.Attribute.Encrypt != dictionary.Plain
+			c.reply = append(c.reply, value)
+			size += len(value.Data) + 24 // octets of the heads, and of salt and padding, at most
+		}
+	}
+	if size > maxReply {
+		d.fault(path, "%d octets do not fit in one packet with what else is in it: %d do", size, maxReply)
+	}
+}
