@@ -66,7 +66,7 @@ func (d *Device) Validate() error {
 	if err := validAddress(d.Address); err != nil {
 		return err
 	}
-	if d.Kind == "" || len(d.Kind) > maxName {
+	if d.Kind == "" || len(d.Kind) > maxName || !utf8.ValidString(d.Kind) {
 		return fmt.Errorf("%w: it needs a kind", ErrInvalid)
 	}
 	if _, err := parseKey(d.Key); err != nil {
@@ -88,8 +88,8 @@ func validName(name string) error {
 }
 
 func validAddress(a Address) error {
-	if len(a.Service) > maxName || len(a.Token) > maxToken {
-		return fmt.Errorf("%w: its address is too long", ErrInvalid)
+	if len(a.Service) > maxName || len(a.Token) > maxToken || !utf8.ValidString(a.Service+a.Token) {
+		return fmt.Errorf("%w: its address is too long or not text", ErrInvalid)
 	}
 	if (a.Service == "") != (a.Token == "") {
 		return fmt.Errorf("%w: an address has a service and a token, or neither", ErrInvalid)
@@ -104,7 +104,7 @@ func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
 		return d, err
 	}
 	d.ID = devicesOf(d.User) + rand.Text()
-	if d.User == "" || len(d.ID) > maxID {
+	if d.User == "" || len(d.ID) > maxID || !utf8.ValidString(d.User) {
 		return d, fmt.Errorf("%w: no user has such a key", ErrInvalid)
 	}
 	have, err := b.DevicesOf(ctx, d.User)
