@@ -1,2 +1,207 @@
-// Package web is being written.
+// Package web is radpush's HTTP side: the device API that authenticators speak, and the
+// operator API behind the commands.
+//
+// # Devices
+//
+// A [Server] answers under /device/v1/ over HTTPS. A device enrols once with a code, and
+// every later request carries a signature by its key: package wire says over what. The
+// signature is checked in front of everything else, with the body already read and
+// bounded, so that the calls themselves know who asks. The calls are described by the
+// OpenAPI 3.1 document at /openapi.json.
+//
+// Whoever has no key learns nothing: an unknown device, a suspended one and a wrong
+// signature get the same answer after the same work, and an enrolment code that is
+// unknown, expired or used is just not good. Nor can a stranger fill the server:
+// connections, headers, bodies, times, tries of an address and of a device, requests that
+// wait and nonces that are kept are all bounded.
+//
+// Nonces are remembered in memory. After a restart, requests that were signed before it
+// are refused, and a device signs anew; the device with a slow clock waits until its
+// clock has passed the start.
+//
+// # Operators
+//
+// An [Operator] is a handler too, on a unix socket that only root and radpush's own user
+// are let in by (see [Operator.Serve]). An [OperatorClient] speaks to it over that socket
+// or calls it in the same process, so that a command is the same with and without a
+// running server.
 package web
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"radpush/otp"
+	"radpush/push"
+	"radpush/web/wire"
+)
+
+// Engine judges what devices say. *login.Engine is one.
+type Engine interface {
+	// Enrol makes a device and a token that it alone uses. A code that is not good is
+	// fs.ErrNotExist.
+	Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error)
+	// Answer says what became of an answer, or push.ErrUnauthentic.
+	Answer(ctx context.Context, a push.Answer) (push.Result, error)
+	RemoveDevice(ctx context.Context, d push.Device) error
+}
+
+// Push knows the devices and what they are asked. *push.Broker is one.
+type Push interface {
+	Device(ctx context.Context, id string) (push.Device, error)
+	OpenFor(ctx context.Context, d push.Device) ([]push.Challenge, error)
+	Watch(ctx context.Context, user string) <-chan struct{}
+	SetAddress(ctx context.Context, id string, a push.Address) error
+}
+
+// A Server is what devices connect to. Its fields are set before first use and not
+// changed after.
+type Server struct {
+	Engine       Engine
+	Push         Push
+	Organization string // shown by the device
+	Log          *slog.Logger
+
+	// Certificate is what the server shows. Without it the server speaks plain HTTP and
+	// only on this machine, to a reverse proxy, which it believes in X-Forwarded-For.
+	Certificate *Certificate
+
+	// Health, if set, fails when /healthz should. It is asked by strangers: it is cheap.
+	Health func(context.Context) error
+
+	MaxConns int // connections open at once; 10,000 if zero
+	MaxPolls int // requests that wait at once; 10,000 if zero
+}
+
+// What a stranger gets.
+const (
+	readTimeout  = 20 * time.Second // for a whole request
+	writeTimeout = 20 * time.Second // for the answer
+	connsEach    = 256              // connections open at once from one address
+	keysKept     = 50_000           // addresses, and devices, whose tries are counted
+)
+
+//go:embed enrol.html
+var enrolPage []byte
+
+// Handler returns all that devices may ask, for tests and for use without a network.
+func (s *Server) Handler() http.Handler { return s.handler(nil) }
+
+// handler returns a handler whose polls end when closing is closed.
+func (s *Server) handler(closing <-chan struct{}) http.Handler {
+	a := &deviceAPI{
+		Server:  s,
+		closing: closing,
+		nobody:  stranger(),
+		nonces:  newNonces(time.Now()),
+		devices: limits{rate: 5, burst: 30, max: keysKept},
+		polls:   polls{max: cmp.Or(s.MaxPolls, 10_000)},
+	}
+	api, openapi := a.register()
+	anybody := &limits{rate: 50, burst: 300, max: keysKept} // many devices share an address
+	enrolling := &limits{rate: rate.Every(2 * time.Second), burst: 30, max: keysKept}
+
+	mux := http.NewServeMux()
+	mux.Handle("POST "+wire.PathEnrol, limited(enrolling, bounded(api)))
+	mux.Handle(wire.Prefix, a.signed(api))
+	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
+	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, wire.NewProblem(http.StatusNotFound, sayNotFound))
+	})
+	return hardened(limited(anybody, mux))
+}
+
+func serve(contentType string, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = w.Write(body) // nobody to tell: the peer has gone
+	}
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if s.Health != nil {
+		if err := s.Health(r.Context()); err != nil {
+			s.Log.Error("web: not healthy", "err", err)
+			http.Error(w, "not healthy", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	serve("text/plain; charset=utf-8", []byte("ok\n"))(w, r)
+}
+
+// hardened tells browsers to keep and to load nothing. There is no
+// Strict-Transport-Security: it would bind all that the host serves on other ports.
+func hardened(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Serve answers devices until ctx ends, then lets the requests in flight finish; those
+// that wait for a change are answered at once. It closes the listener.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	total := cmp.Or(s.MaxConns, 10_000)
+	doors := &crowd{Listener: ln, total: total, each: min(connsEach, total)}
+	srv := &http.Server{
+		Handler:           s.handler(ctx.Done()),
+		ReadHeaderTimeout: readTimeout / 2,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       wire.MaxWait + 30*time.Second, // a device comes back after each poll
+		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 16},
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // strangers cause most of it
+	}
+	if s.Certificate == nil {
+		if addr, err := netip.ParseAddrPort(ln.Addr().String()); err != nil || !addr.Addr().IsLoopback() {
+			ln.Close()
+			return fmt.Errorf("web: plain HTTP on %v: without a certificate only a loopback address is served", ln.Addr())
+		}
+		doors.each = total // all connections are the reverse proxy's
+		return serveUntil(ctx, srv, func() error { return srv.Serve(doors) })
+	}
+	srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate.get}
+	return serveUntil(ctx, srv, func() error { return srv.ServeTLS(doors, "", "") })
+}
+
+// drainTime is how long requests in flight have to finish.
+const drainTime = 10 * time.Second
+
+// serveUntil serves until ctx ends, then drains.
+func serveUntil(ctx context.Context, srv *http.Server, serve func() error) error {
+	drained := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		drained <- errors.Join(srv.Shutdown(drain), srv.Close())
+	})
+	defer stop()
+	err := serve()
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("web: serve: %w", err)
+	}
+	if err := <-drained; err != nil {
+		return fmt.Errorf("web: stop: %w", err)
+	}
+	return nil
+}

@@ -1,2 +1,218 @@
-// Package phone is being written.
+// Package phone is the device's side of a push: an authenticator without a screen, for
+// the terminal, the demo and tests.
+//
+// A [Phone] comes from an enrolment link ([Enrol]) or from its key file ([Load]). It makes
+// its key pair itself and signs every request with it (see package wire). It hands out
+// what it is asked ([Phone.Wait], [Phone.Open]), and answers only what it has handed out:
+// the signature of [Phone.Approve] and [Phone.Deny] covers exactly the bytes that came
+// from the server. The one-time password of an approval it makes by itself.
+//
+// A server with a certificate of its own is known by the pin in the link, any other by
+// what the system trusts.
 package phone
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"radpush/otp"
+	"radpush/push"
+	"radpush/web/wire"
+)
+
+// A Phone is an enrolled device. Its methods may be called at once.
+type Phone struct {
+	URL          string // of the server
+	Name         string
+	User         string // whom it speaks for
+	Organization string
+
+	pin    []byte
+	device string
+	key    *ecdsa.PrivateKey
+	token  otp.Token // Used is the step of the newest code that was sent
+	client *http.Client
+	path   string // of the key file, "" as long as there is none
+
+	mu      sync.Mutex
+	tokenOf string // the challenge that the newest code was sent for
+	etag    string // of the set that Wait knows
+	shown   map[string]Request
+	waited  map[string]bool // challenges of the set that Wait has returned
+}
+
+// A Request asks the user: is this you?
+type Request struct {
+	ID      string
+	Shown   string // as the server sent it: what an answer signs
+	Prompt  push.Prompt
+	Expires time.Time
+}
+
+// Enrol makes a device of a link (statement 9.1). The link is good once; Save what
+// comes back.
+func Enrol(ctx context.Context, link, name string) (*Phone, error) {
+	l, err := wire.ParseEnrolLink(link)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("phone: make key: %w", err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("phone: make key: %w", err)
+	}
+	p := &Phone{URL: l.URL, Name: name, pin: l.Pin, key: key}
+	p.connect()
+	var out wire.Enrolled
+	_, err = p.send(ctx, call{method: http.MethodPost, path: wire.PathEnrol, out: &out,
+		in: wire.Enrolment{Code: l.Code, Key: spki, Name: name, Kind: "terminal"}})
+	if err != nil {
+		return nil, err
+	}
+	p.device, p.User, p.Organization = out.Device, out.User, out.Organization
+	if p.token, err = token(out.OTP); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func token(o wire.OTP) (otp.Token, error) {
+	t := otp.Token{Secret: o.Secret, Digits: o.Digits, Period: time.Duration(o.Period) * time.Second}
+	for t.Algorithm = otp.SHA1; t.Algorithm.String() != o.Algorithm; t.Algorithm++ {
+		if t.Algorithm == otp.SHA512 {
+			return t, fmt.Errorf("phone: the server wants one-time passwords by %q, which is not known here", o.Algorithm)
+		}
+	}
+	if err := t.Check(); err != nil {
+		return t, fmt.Errorf("phone: one-time passwords: %w", err)
+	}
+	return t, nil
+}
+
+// Open returns what the user may answer now.
+func (p *Phone) Open(ctx context.Context) ([]Request, error) {
+	open, _, err := p.list(ctx, "", 0)
+	return open, err
+}
+
+// list asks for the open challenges; with an ETag and a wait, for a change of them. It is
+// nil when the set is still the same.
+func (p *Phone) list(ctx context.Context, etag string, wait time.Duration) ([]Request, *http.Response, error) {
+	header := http.Header{}
+	if etag != "" {
+		header.Set("If-None-Match", etag)
+		header.Set("Prefer", fmt.Sprintf("wait=%d", wait/time.Second))
+	}
+	var out wire.Challenges
+	resp, err := p.send(ctx, call{method: http.MethodGet, path: wire.PathChallenges, header: header, wait: wait, out: &out})
+	if err != nil || resp.StatusCode == http.StatusNotModified {
+		return nil, resp, err
+	}
+	open := make([]Request, len(out.Challenges))
+	for i, c := range out.Challenges {
+		open[i] = Request{ID: c.ID, Shown: c.Shown, Expires: c.Expires}
+		if err := json.Unmarshal([]byte(c.Shown), &open[i].Prompt); err != nil {
+			return nil, resp, fmt.Errorf("phone: read request: %w", err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown == nil {
+		p.shown = make(map[string]Request)
+	}
+	for id, r := range p.shown {
+		if time.Since(r.Expires) > remembered {
+			delete(p.shown, id)
+		}
+	}
+	for _, r := range open {
+		p.shown[r.ID] = r
+	}
+	return open, resp, nil
+}
+
+// remembered is how long a request can be answered after its end: the server then says
+// that it was too late.
+const remembered = 10 * time.Minute
+
+// Approve lets the login in, with a one-time password (statement 2.6).
+func (p *Phone) Approve(ctx context.Context, id string) (push.Result, error) {
+	code, err := p.code(id)
+	if err != nil {
+		return "", err
+	}
+	return p.answer(ctx, id, push.Approved, wire.Answer{Decision: "approve", OTP: code})
+}
+
+// Deny keeps the login out, because it is not the user's (push.DeniedNotMe) or was made by
+// mistake (push.DeniedMistake): statements 2.7 and 2.8.
+func (p *Phone) Deny(ctx context.Context, id string, reason push.Outcome) (push.Result, error) {
+	switch reason {
+	case push.DeniedNotMe:
+		return p.answer(ctx, id, reason, wire.Answer{Decision: "deny", Reason: "not-me"})
+	case push.DeniedMistake:
+		return p.answer(ctx, id, reason, wire.Answer{Decision: "deny", Reason: "mistake"})
+	}
+	return "", fmt.Errorf("phone: %v is no denial", reason)
+}
+
+func (p *Phone) answer(ctx context.Context, id string, decision push.Outcome, body wire.Answer) (push.Result, error) {
+	p.mu.Lock()
+	r, ok := p.shown[id]
+	p.mu.Unlock()
+	if !ok {
+		return "", fmt.Errorf("phone: no request %q was shown", id)
+	}
+	signature, err := wire.Sign(p.key, push.Statement(id, decision, []byte(r.Shown)))
+	if err != nil {
+		return "", fmt.Errorf("phone: sign: %w", err)
+	}
+	body.Signature = base64.RawURLEncoding.EncodeToString(signature)
+	var out wire.Answered
+	_, err = p.send(ctx, call{method: http.MethodPost, path: wire.PathAnswer(id), in: body, out: &out})
+	return push.Result(out.Result), err
+}
+
+// code returns the one-time password for a challenge. A code is good for one challenge:
+// for a second one in the same step it is that of the next step, which the server takes
+// as a clock that is ahead. What was used is saved before it is sent.
+func (p *Phone) code(id string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	step := p.token.Step(time.Now())
+	switch {
+	case step > p.token.Used:
+	case id == p.tokenOf:
+		step = p.token.Used
+	default:
+		step = p.token.Used + 1
+	}
+	if step != p.token.Used {
+		p.token.Used, p.tokenOf = step, id
+		if p.path != "" {
+			if err := p.save(p.path); err != nil {
+				return "", err
+			}
+		}
+	}
+	return p.token.Code(step), nil
+}
+
+// Leave removes the device from the server (statement 9.3). Its key file is of no use
+// any more.
+func (p *Phone) Leave(ctx context.Context) error {
+	_, err := p.send(ctx, call{method: http.MethodDelete, path: wire.PathDevice})
+	return err
+}

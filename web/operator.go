@@ -1,0 +1,401 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"radpush/login"
+	"radpush/otp"
+	"radpush/push"
+	"radpush/web/wire"
+)
+
+// People are the users and what they log in with. *login.Engine is one.
+type People interface {
+	AddUser(ctx context.Context, name string) (login.User, error)
+	User(ctx context.Context, name string) (login.User, error)
+	RemoveUser(ctx context.Context, name string) error
+	LockUser(ctx context.Context, name string) error
+	UnlockUser(ctx context.Context, name string) error
+	AddToken(ctx context.Context, user string, t otp.Token) error
+	RemoveToken(ctx context.Context, user, id string) error
+	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
+	RemoveDevice(ctx context.Context, d push.Device) error
+}
+
+// Users lists the users; login's table of users is one.
+type Users interface {
+	All(ctx context.Context, prefix string) iter.Seq2[login.User, error]
+}
+
+// Devices are the devices of users. *push.Broker is one.
+type Devices interface {
+	Device(ctx context.Context, id string) (push.Device, error)
+	DevicesOf(ctx context.Context, user string) ([]push.Device, error)
+	SuspendDevice(ctx context.Context, id string, suspended bool) error
+	RenameDevice(ctx context.Context, id, name string) error
+}
+
+// Journal reads the activity. *login.Journal is one.
+type Journal interface {
+	List(ctx context.Context, f login.Filter) iter.Seq2[login.Row, error]
+}
+
+// An Operator is the API behind the commands. Who may use it is for its transport to
+// decide: Serve's is a unix socket. Its fields are set before first use and not changed
+// after.
+type Operator struct {
+	People       People
+	Users        Users
+	Devices      Devices
+	Journal      Journal
+	Organization string // names the tokens in an authenticator app; "radpush" if empty
+	URL          string // where devices reach the server, for enrolment links
+	Pin          []byte // of the server's certificate if it is of its own making
+	Log          *slog.Logger
+}
+
+// A User as operators see one.
+type User struct {
+	Name        string     `json:"name"`
+	Created     time.Time  `json:"created"`
+	Locked      bool       `json:"locked"`
+	LockedUntil *time.Time `json:"locked_until,omitempty" doc:"Absent while an operator has to unlock."`
+	Failures    int        `json:"failures" doc:"Wrong tries since the last success."`
+	Tokens      []Token    `json:"tokens" nullable:"false" doc:"OATH tokens, those of devices included."`
+	Devices     []Device   `json:"devices" nullable:"false"`
+}
+
+// A Token as operators see one: without its secret.
+type Token struct {
+	ID        string     `json:"id"`
+	Algorithm string     `json:"algorithm"`
+	Digits    int        `json:"digits"`
+	Period    int        `json:"period" doc:"Seconds."`
+	Device    string     `json:"device,omitempty" doc:"The device that alone uses it."`
+	Used      *time.Time `json:"used,omitempty" doc:"When the newest accepted code was good."`
+}
+
+// A Device as operators see one.
+type Device struct {
+	ID        string    `json:"id"`
+	User      string    `json:"user"`
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"`
+	Service   string    `json:"service,omitempty" doc:"The push service that rings it."`
+	Gone      bool      `json:"gone" doc:"The push service does not know its address any more."`
+	Suspended bool      `json:"suspended"`
+	Created   time.Time `json:"created"`
+}
+
+// A DeviceChange changes a device. What is nil stays.
+type DeviceChange struct {
+	Name      *string `json:"name,omitempty" minLength:"1" maxLength:"64"`
+	Suspended *bool   `json:"suspended,omitempty"`
+}
+
+// An EnrolmentRequest asks for a code.
+type EnrolmentRequest struct {
+	Valid int `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
+}
+
+// An Enrolment is a code with which the user enrols one device.
+type Enrolment struct {
+	Code    string    `json:"code"`
+	Link    string    `json:"link" doc:"The same as a link: show it as a QR code."`
+	Expires time.Time `json:"expires"`
+}
+
+// A TokenRequest describes a new TOTP token.
+type TokenRequest struct {
+	ID        string `json:"id,omitempty" maxLength:"64" doc:"Made up if absent."`
+	Algorithm string `json:"algorithm,omitempty" enum:"SHA1,SHA256,SHA512" default:"SHA1" doc:"What every authenticator app knows is SHA1."`
+	Digits    int    `json:"digits,omitempty" enum:"6,8" default:"6"`
+	Period    int    `json:"period,omitempty" enum:"30,60" default:"30" doc:"Seconds."`
+	Secret    string `json:"secret,omitempty" maxLength:"256" doc:"Base32, of a token that exists; made up if absent."`
+}
+
+// A NewToken is told once.
+type NewToken struct {
+	ID  string `json:"id"`
+	URL string `json:"url" doc:"otpauth:// with the secret: show it as a QR code, once."`
+}
+
+// Activity is a row of the activity record.
+type Activity struct {
+	Time      time.Time `json:"time"`
+	User      string    `json:"user"`
+	Client    string    `json:"client,omitempty"`
+	Method    string    `json:"method,omitempty"`
+	Result    string    `json:"result"`
+	Reason    string    `json:"reason,omitempty"`
+	Message   string    `json:"message,omitempty" doc:"What the user read."`
+	Protocol  string    `json:"protocol,omitempty"`
+	NAS       string    `json:"nas,omitempty"`
+	Station   string    `json:"station,omitempty"`
+	From      string    `json:"from,omitempty" doc:"The user's address."`
+	Challenge string    `json:"challenge,omitempty"`
+	Shown     string    `json:"shown,omitempty" doc:"What the device showed: the text of a JSON object."`
+	Device    string    `json:"device,omitempty"`
+	Took      float64   `json:"took,omitempty" doc:"Seconds from the request to the verdict."`
+	Repeats   int       `json:"repeats,omitempty" doc:"Rows like this one that it stands for."`
+	Session   string    `json:"session,omitempty"`
+}
+
+// operatorPrefix is what the paths of the operator API begin with. Users and devices are
+// named in the query, where a name may hold anything.
+const operatorPrefix = "/operator/v1/"
+
+type byUser struct {
+	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
+}
+type byDevice struct {
+	ID string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
+}
+type body[T any] struct{ Body T }
+
+// Handler returns the API, open to whoever can call it.
+func (o *Operator) Handler() http.Handler {
+	mux := http.NewServeMux()
+	api := humago.New(mux, apiConfig("radpush operator API", "What radpush's commands speak, on a unix socket."))
+	operation := func(id, method, path, summary string) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: method, Path: operatorPrefix + path, Summary: summary,
+			RejectUnknownQueryParameters: true,
+			Responses:                    problems(api, 400, 404, 409, 422, 500),
+		}
+	}
+	huma.Register(api, operation("list-users", http.MethodGet, "users", "List the users"), o.listUsers)
+	huma.Register(api, operation("show-user", http.MethodGet, "user", "Show a user"), o.showUser)
+	huma.Register(api, operation("add-user", http.MethodPost, "user", "Add a user"), o.addUser)
+	huma.Register(api, operation("remove-user", http.MethodDelete, "user", "Remove a user with all tokens and devices"), o.removeUser)
+	huma.Register(api, operation("lock-user", http.MethodPost, "user/lock", "Keep a user out"), o.lockUser)
+	huma.Register(api, operation("unlock-user", http.MethodPost, "user/unlock", "Let a user in again"), o.unlockUser)
+	huma.Register(api, operation("enrol", http.MethodPost, "user/enrolment", "Make an enrolment code"), o.enrol)
+	huma.Register(api, operation("add-token", http.MethodPost, "user/token", "Add a TOTP token"), o.addToken)
+	huma.Register(api, operation("remove-token", http.MethodDelete, "user/token", "Remove a token"), o.removeToken)
+	huma.Register(api, operation("list-devices", http.MethodGet, "devices", "List the devices of one user or all"), o.listDevices)
+	huma.Register(api, operation("change-device", http.MethodPatch, "device", "Rename, suspend or resume a device"), o.changeDevice)
+	huma.Register(api, operation("remove-device", http.MethodDelete, "device", "Remove a device"), o.removeDevice)
+	huma.Register(api, operation("list-activity", http.MethodGet, "activity", "List the activity, newest first"), o.listActivity)
+	mux.HandleFunc("GET "+operatorPrefix+"openapi.json", serve("application/openapi+json", document(api)))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, wire.NewProblem(http.StatusNotFound, sayNotFound))
+	})
+	return mux
+}
+
+// fault tells an operator what went wrong, all of it.
+func fault(err error) error {
+	status := http.StatusInternalServerError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		status = http.StatusNotFound
+	case errors.Is(err, fs.ErrExist):
+		status = http.StatusConflict
+	case errors.Is(err, push.ErrInvalid):
+		status = http.StatusUnprocessableEntity
+	}
+	return wire.NewProblem(status, err.Error())
+}
+
+func reply[T any](v T, err error) (*body[T], error) {
+	if err != nil {
+		return nil, fault(err)
+	}
+	return &body[T]{v}, nil
+}
+
+func (o *Operator) view(ctx context.Context, u login.User) (User, error) {
+	v := User{Name: u.Name, Created: u.Created, Locked: u.Lock.Holds(time.Now()), Failures: u.Failures,
+		Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
+	if v.Locked && !u.Lock.Until.IsZero() {
+		v.LockedUntil = &u.Lock.Until
+	}
+	for i, t := range u.Tokens {
+		v.Tokens[i] = Token{ID: t.ID, Algorithm: t.Algorithm.String(), Digits: t.Digits,
+			Period: int(t.Period / time.Second), Device: t.Device}
+		if t.Used != 0 {
+			v.Tokens[i].Used = new(time.Unix(int64(t.Used)*int64(t.Period/time.Second), 0).UTC())
+		}
+	}
+	devices, err := o.Devices.DevicesOf(ctx, login.UserKey(u.Name))
+	for _, d := range devices {
+		v.Devices = append(v.Devices, Device{ID: d.ID, User: d.User, Name: d.Name, Kind: d.Kind,
+			Service: d.Address.Service, Gone: d.Address.Gone, Suspended: d.Suspended, Created: d.Created})
+	}
+	return v, err
+}
+
+func (o *Operator) listUsers(ctx context.Context, _ *struct{}) (*body[[]User], error) {
+	users := []User{}
+	for u, err := range o.Users.All(ctx, "") {
+		var v User
+		if err == nil {
+			v, err = o.view(ctx, u)
+		}
+		if err != nil {
+			return nil, fault(err)
+		}
+		users = append(users, v)
+	}
+	return reply(users, nil)
+}
+
+func (o *Operator) showUser(ctx context.Context, in *byUser) (*body[User], error) {
+	u, err := o.People.User(ctx, in.User)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return reply(o.view(ctx, u))
+}
+
+func (o *Operator) addUser(ctx context.Context, in *byUser) (*body[User], error) {
+	u, err := o.People.AddUser(ctx, in.User)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return reply(o.view(ctx, u))
+}
+
+func (o *Operator) removeUser(ctx context.Context, in *byUser) (*struct{}, error) {
+	return nil, fault(o.People.RemoveUser(ctx, in.User))
+}
+
+func (o *Operator) lockUser(ctx context.Context, in *byUser) (*struct{}, error) {
+	return nil, fault(o.People.LockUser(ctx, in.User))
+}
+
+func (o *Operator) unlockUser(ctx context.Context, in *byUser) (*struct{}, error) {
+	return nil, fault(o.People.UnlockUser(ctx, in.User))
+}
+
+func (o *Operator) enrol(ctx context.Context, in *struct {
+	byUser
+	body[EnrolmentRequest]
+}) (*body[Enrolment], error) {
+	valid := time.Duration(in.Body.Valid) * time.Second
+	expires := time.Now().Add(valid)
+	code, err := o.People.NewEnrolment(ctx, in.User, valid)
+	link := wire.EnrolLink{URL: o.URL, Code: code, Pin: o.Pin}
+	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, err)
+}
+
+var algorithms = map[string]otp.Algorithm{"SHA1": otp.SHA1, "SHA256": otp.SHA256, "SHA512": otp.SHA512}
+
+func (o *Operator) addToken(ctx context.Context, in *struct {
+	byUser
+	body[TokenRequest]
+}) (*body[NewToken], error) {
+	u, err := o.People.User(ctx, in.User)
+	if err != nil {
+		return nil, fault(err)
+	}
+	id := in.Body.ID
+	if id == "" {
+		id = rand.Text()[:8]
+	}
+	t := otp.New(id, algorithms[in.Body.Algorithm], in.Body.Digits, time.Duration(in.Body.Period)*time.Second)
+	if in.Body.Secret != "" {
+		t.Secret = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(in.Body.Secret, " ", "")), "=")
+	}
+	if err := t.Check(); err != nil {
+		return nil, wire.NewProblem(http.StatusUnprocessableEntity, err.Error())
+	}
+	err = o.People.AddToken(ctx, in.User, t)
+	issuer := o.Organization
+	if issuer == "" {
+		issuer = "radpush"
+	}
+	return reply(NewToken{ID: t.ID, URL: t.URL(issuer, u.Name)}, err)
+}
+
+func (o *Operator) removeToken(ctx context.Context, in *struct {
+	byUser
+	ID string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
+}) (*struct{}, error) {
+	return nil, fault(o.People.RemoveToken(ctx, in.User, in.ID))
+}
+
+func (o *Operator) listDevices(ctx context.Context, in *struct {
+	User string `query:"user" maxLength:"253" doc:"All users if absent."`
+}) (*body[[]Device], error) {
+	devices := []Device{}
+	if in.User != "" {
+		u, err := o.showUser(ctx, &byUser{in.User})
+		if err != nil {
+			return nil, err
+		}
+		return reply(append(devices, u.Body.Devices...), nil)
+	}
+	users, err := o.listUsers(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range users.Body {
+		devices = append(devices, u.Devices...)
+	}
+	return reply(devices, nil)
+}
+
+func (o *Operator) changeDevice(ctx context.Context, in *struct {
+	byDevice
+	body[DeviceChange]
+}) (*struct{}, error) {
+	if in.Body.Name != nil {
+		if err := o.Devices.RenameDevice(ctx, in.ID, plainName(*in.Body.Name)); err != nil {
+			return nil, fault(err)
+		}
+	}
+	if in.Body.Suspended != nil {
+		if err := o.Devices.SuspendDevice(ctx, in.ID, *in.Body.Suspended); err != nil {
+			return nil, fault(err)
+		}
+		o.Log.Info("web: operator changed device", "device", in.ID, "suspended", *in.Body.Suspended)
+	}
+	return nil, nil
+}
+
+func (o *Operator) removeDevice(ctx context.Context, in *byDevice) (*struct{}, error) {
+	d, err := o.Devices.Device(ctx, in.ID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	return nil, fault(o.People.RemoveDevice(ctx, d))
+}
+
+func (o *Operator) listActivity(ctx context.Context, in *struct {
+	User   string    `query:"user" maxLength:"253"`
+	Client string    `query:"client" maxLength:"253"`
+	Since  time.Time `query:"since" doc:"From then on."`
+	Until  time.Time `query:"until" doc:"Before then."`
+	Limit  int       `query:"limit" default:"100" minimum:"1" maximum:"100000" doc:"At most so many rows."`
+}) (*body[[]Activity], error) {
+	rows := []Activity{}
+	f := login.Filter{User: in.User, Client: in.Client, Since: in.Since, Until: in.Until, Limit: in.Limit}
+	for r, err := range o.Journal.List(ctx, f) {
+		if err != nil {
+			return nil, fault(err)
+		}
+		row := Activity{Time: r.Time, User: r.User, Client: r.Client, Method: string(r.Method), Result: string(r.Result),
+			Reason: string(r.Reason), Message: r.Message, Protocol: r.Protocol, NAS: r.NAS, Station: r.Station,
+			Challenge: r.Challenge, Shown: r.Shown, Device: r.Device, Took: r.Took.Seconds(), Repeats: r.Repeats, Session: r.Session}
+		if r.From.IsValid() {
+			row.From = r.From.String()
+		}
+		rows = append(rows, row)
+	}
+	return reply(rows, nil)
+}

@@ -1,0 +1,190 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"radpush/login"
+	"radpush/web/wire"
+)
+
+// An OperatorClient calls an Operator: over the socket of a running server (see
+// [OverSocket]), or in this process (see [InProcess]). Its errors are those of the
+// network and *wire.Problem, which is fs.ErrNotExist and fs.ErrExist where it fits.
+type OperatorClient struct {
+	Transport http.RoundTripper
+}
+
+// OverSocket returns a transport to the unix socket at path.
+func OverSocket(path string) http.RoundTripper {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+		MaxIdleConns:    1,
+		IdleConnTimeout: 10 * time.Second,
+	}
+}
+
+// InProcess returns a transport that calls a handler.
+func InProcess(h http.Handler) http.RoundTripper { return inProcess{h} }
+
+type inProcess struct{ handler http.Handler }
+
+func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := &answer{header: make(http.Header), status: http.StatusOK}
+	r = r.Clone(r.Context())
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	t.handler.ServeHTTP(a, r)
+	r.Body.Close()
+	return &http.Response{
+		Status: http.StatusText(a.status), StatusCode: a.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.header, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Request: r,
+	}, nil
+}
+
+// An answer is a ResponseWriter in memory.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+// call sends in, unless it is nil, and returns what comes back.
+func call[T any](ctx context.Context, c *OperatorClient, method, path string, query url.Values, in any) (out T, err error) {
+	var sent io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return out, fmt.Errorf("web: operator: %w", err)
+		}
+		sent = bytes.NewReader(b)
+	}
+	u := url.URL{Scheme: "http", Host: "radpush", Path: operatorPrefix + path, RawQuery: query.Encode()}
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), sent)
+	if err != nil {
+		return out, fmt.Errorf("web: operator: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := c.Transport.RoundTrip(r)
+	if err != nil {
+		return out, fmt.Errorf("web: operator: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		p := wire.NewProblem(resp.StatusCode, "")
+		_ = json.NewDecoder(resp.Body).Decode(p) // without a body the status says it
+		return out, p
+	}
+	if resp.StatusCode == http.StatusNoContent {
+		return out, nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, fmt.Errorf("web: operator: read answer: %w", err)
+	}
+	return out, nil
+}
+
+func user(name string) url.Values { return url.Values{"user": {name}} }
+
+// ListUsers returns all users.
+func (c *OperatorClient) ListUsers(ctx context.Context) ([]User, error) {
+	return call[[]User](ctx, c, http.MethodGet, "users", nil, nil)
+}
+
+// ShowUser returns a user.
+func (c *OperatorClient) ShowUser(ctx context.Context, name string) (User, error) {
+	return call[User](ctx, c, http.MethodGet, "user", user(name), nil)
+}
+
+// AddUser makes a user.
+func (c *OperatorClient) AddUser(ctx context.Context, name string) (User, error) {
+	return call[User](ctx, c, http.MethodPost, "user", user(name), nil)
+}
+
+// RemoveUser removes a user with all tokens and devices.
+func (c *OperatorClient) RemoveUser(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, "user", user(name), nil)
+	return err
+}
+
+// LockUser keeps a user out.
+func (c *OperatorClient) LockUser(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "user/lock", user(name), nil)
+	return err
+}
+
+// UnlockUser lets a user in again.
+func (c *OperatorClient) UnlockUser(ctx context.Context, name string) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "user/unlock", user(name), nil)
+	return err
+}
+
+// Enrol makes a code that is good for one device and a time, in whole seconds.
+func (c *OperatorClient) Enrol(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
+	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), EnrolmentRequest{Valid: int(valid / time.Second)})
+}
+
+// AddToken gives a user a TOTP token.
+func (c *OperatorClient) AddToken(ctx context.Context, name string, t TokenRequest) (NewToken, error) {
+	return call[NewToken](ctx, c, http.MethodPost, "user/token", user(name), t)
+}
+
+// RemoveToken takes a token away.
+func (c *OperatorClient) RemoveToken(ctx context.Context, name, id string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, "user/token", url.Values{"user": {name}, "id": {id}}, nil)
+	return err
+}
+
+// ListDevices returns the devices of a user, or of all if name is empty.
+func (c *OperatorClient) ListDevices(ctx context.Context, name string) ([]Device, error) {
+	var query url.Values
+	if name != "" {
+		query = user(name)
+	}
+	return call[[]Device](ctx, c, http.MethodGet, "devices", query, nil)
+}
+
+// ChangeDevice renames, suspends or resumes a device.
+func (c *OperatorClient) ChangeDevice(ctx context.Context, id string, change DeviceChange) error {
+	_, err := call[struct{}](ctx, c, http.MethodPatch, "device", url.Values{"id": {id}}, change)
+	return err
+}
+
+// RemoveDevice removes a device.
+func (c *OperatorClient) RemoveDevice(ctx context.Context, id string) error {
+	_, err := call[struct{}](ctx, c, http.MethodDelete, "device", url.Values{"id": {id}}, nil)
+	return err
+}
+
+// ListActivity returns the rows that a filter chooses, newest first; 100 if it has no
+// limit.
+func (c *OperatorClient) ListActivity(ctx context.Context, f login.Filter) ([]Activity, error) {
+	query := url.Values{}
+	set := func(key, value string, given bool) {
+		if given {
+			query.Set(key, value)
+		}
+	}
+	set("user", f.User, f.User != "")
+	set("client", f.Client, f.Client != "")
+	set("since", f.Since.Format(time.RFC3339Nano), !f.Since.IsZero())
+	set("until", f.Until.Format(time.RFC3339Nano), !f.Until.IsZero())
+	set("limit", strconv.Itoa(f.Limit), f.Limit != 0)
+	return call[[]Activity](ctx, c, http.MethodGet, "activity", query, nil)
+}

@@ -1,0 +1,107 @@
+package phone
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"radpush/web/wire"
+)
+
+// A file is the key file: all that makes the device, its private key included.
+type file struct {
+	URL          string   `json:"url"`
+	Pin          []byte   `json:"pin,omitempty"`
+	Name         string   `json:"name"`
+	User         string   `json:"user"`
+	Organization string   `json:"organization"`
+	Device       string   `json:"device"`
+	Key          []byte   `json:"key"` // PKCS #8
+	OTP          wire.OTP `json:"otp"`
+	Used         uint64   `json:"used"` // step of the newest one-time password that was sent
+	UsedFor      string   `json:"used_for,omitempty"`
+}
+
+// Save writes the key file, whole or not at all, mode 0600. From then on the Phone keeps
+// it up to date.
+func (p *Phone) Save(path string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.save(path); err != nil {
+		return err
+	}
+	p.path = path
+	return nil
+}
+
+func (p *Phone) save(path string) error {
+	key, err := x509.MarshalPKCS8PrivateKey(p.key)
+	if err != nil {
+		return fmt.Errorf("phone: save: %w", err)
+	}
+	b, err := json.MarshalIndent(file{
+		URL: p.URL, Pin: p.pin, Name: p.Name, User: p.User, Organization: p.Organization, Device: p.device, Key: key,
+		OTP: wire.OTP{Secret: p.token.Secret, Algorithm: p.token.Algorithm.String(),
+			Digits: p.token.Digits, Period: int(p.token.Period.Seconds())},
+		Used: p.token.Used, UsedFor: p.tokenOf,
+	}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("phone: save: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".phone-") // mode 0600
+	if err != nil {
+		return fmt.Errorf("phone: save: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("phone: save: %w", err)
+	}
+	return nil
+}
+
+// Load reads a key file, and refuses one that others may read.
+func Load(path string) (*Phone, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("phone: load: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("phone: %s has mode %o and others can use the key in it; chmod 600 it, or enrol again if they may have", path, mode)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("phone: load: %w", err)
+	}
+	var f file
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("phone: %s is not a key file: %w", path, err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("phone: %s is not a key file: its key cannot be read", path)
+	}
+	signer, ok := key.(*ecdsa.PrivateKey)
+	if !ok || signer.Curve != elliptic.P256() || f.Device == "" {
+		return nil, fmt.Errorf("phone: %s is not a key file: it has no P-256 key or no device", path)
+	}
+	p := &Phone{URL: f.URL, Name: f.Name, User: f.User, Organization: f.Organization,
+		pin: f.Pin, device: f.Device, key: signer, tokenOf: f.UsedFor, path: path}
+	if err := wire.CheckURL(f.URL); err != nil {
+		return nil, err
+	}
+	if p.token, err = token(f.OTP); err != nil {
+		return nil, err
+	}
+	p.token.Used = f.Used
+	p.connect()
+	return p, nil
+}
