@@ -42,11 +42,23 @@ rings the user's devices and answers when the user has tapped.`,
 		}
 	}
 	group("server", "The server:",
+		newServeCommand(&config),
 		newConfigCommand(&config),
+		newActivityCommand(&config),
 	)
-	group("people", "People:")
-	group("device", "Devices:")
+	group("people", "People:",
+		newUserCommand(&config),
+		newEnrolCommand(&config),
+		newDeviceCommand(&config),
+		newTokenCommand(&config),
+	)
+	group("device", "This terminal as a device:",
+		newPhoneCommand(),
+	)
 	group("tools", "Tools:",
+		newDemoCommand(),
+		newPlaygroundCommand(),
+		newLoginCommand(&config),
 		newVersionCommand(),
 	)
 	// A command that only holds others runs (see markRunning), which is not worth a usage line.

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"radpush/login"
+	"radpush/web"
+)
+
+func newActivityCommand(file *configFile) *cobra.Command {
+	var (
+		f     login.Filter
+		since time.Duration
+	)
+	c := &cobra.Command{
+		Use:   "activity",
+		Short: "Show what happened: logins, pushes, sessions, changes",
+		Long: `Activity shows the newest rows of the record, the newest last. Each login is a row with
+the reason for operators, which is more than the user was told. A push is a row Challenge,
+followed by Success or Failure; one that nobody answered has no second row.
+
+A login that is missing did not get as far as the engine: see the server's log and
+metrics.`,
+		Example: "  radpush activity --user alice\n  radpush activity --since 1h --json | jq .reason",
+		Args:    cobra.NoArgs,
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.User, "user", "", "rows of this user")
+	flags.StringVar(&f.Client, "client", "", "rows of this RADIUS client")
+	flags.DurationVar(&since, "since", 0, "rows at most this old, such as 90m")
+	flags.IntVarP(&f.Limit, "limit", "n", 50, "at most so many rows")
+	c.RegisterFlagCompletionFunc("user", completeUsers(file))
+	asJSON := jsonFlag(c)
+	c.Flags().Lookup("json").Usage = "print JSON, one row a line"
+	c.RunE = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
+		if since > 0 {
+			f.Since = time.Now().Add(-since)
+		}
+		rows, err := o.ListActivity(c.Context(), f)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(rows)
+		if *asJSON {
+			for _, r := range rows {
+				if err := printJSON(c, r); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return showActivity(c.OutOrStdout(), rows)
+	})
+	return c
+}
+
+// showActivity prints rows as a table.
+func showActivity(out io.Writer, rows []web.Activity) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "TIME\tUSER\tCLIENT\tFROM\tMETHOD\tRESULT\tTOOK\tREASON")
+	for _, r := range rows {
+		took, reason := "", r.Reason
+		if r.Took > 0 {
+			took = fmt.Sprintf("%.1fs", r.Took)
+		}
+		if r.Repeats > 0 {
+			reason += fmt.Sprintf(" (and %d like it)", r.Repeats)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Time.Local().Format(time.DateTime), printable(r.User),
+			printable(r.Client), printable(cmp.Or(r.From, r.Station)), r.Method, r.Result, took, printable(reason))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"radpush/login"
+	"radpush/push"
+	"radpush/store"
+	"radpush/store/bolt"
+)
+
+// A core is the login engine with all that it stands on. The server runs one; a command
+// opens one for a moment when no server runs.
+type core struct {
+	db     *bolt.DB
+	broker *push.Broker
+	engine *login.Engine
+}
+
+// openCore opens the store in the state directory, which it makes if need be, and builds
+// the engine on it. Bolt.ErrLocked says that another process has the store open.
+func openCore(cfg *Config, log *slog.Logger) (*core, error) {
+	state := string(cfg.State)
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	file := filepath.Join(state, "radpush.db")
+	_, err := os.Stat(file)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	// The key before the store: a store without its key is of no use, and no new key
+	// opens an old store.
+	sealer, err := store.MasterKey(filepath.Join(state, "master.key"), isNew)
+	if err != nil {
+		return nil, err
+	}
+	db, err := bolt.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	broker := &push.Broker{
+		Devices:    store.Table[push.Device]{Backend: db, Prefix: "device"},
+		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge"},
+		Recent:     store.Table[push.Recent]{Backend: db, Prefix: "recent"},
+		Enrolments: store.Table[push.Enrolment]{Backend: db, Prefix: "enrolment"},
+		Limits:     cfg.Push.Limits(),
+		Log:        log,
+	}
+	clients := make(map[string]login.Client, len(cfg.Clients))
+	for _, c := range cfg.Clients {
+		clients[c.Name] = c.Login()
+	}
+	return &core{db: db, broker: broker, engine: &login.Engine{
+		Users:        store.Table[login.User]{Backend: db, Prefix: "user", Sealer: sealer},
+		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: db, Prefix: "activity"}},
+		Push:         broker,
+		Devices:      broker,
+		Clients:      clients,
+		Lockout:      cfg.Lockout.Policy(),
+		Window:       login.Window{Behind: cfg.OTP.Behind, Ahead: cfg.OTP.Ahead},
+		Organization: cfg.Organization,
+		Log:          log,
+	}}, nil
+}
+
+// close ends what the core has running.
+func (c *core) close(log *slog.Logger) {
+	c.broker.Close()
+	if err := c.db.Close(); err != nil {
+		log.Error("close store", "err", err)
+	}
+}
+
+var errNotReady = errors.New("the store cannot be written")
+
+// ready reports whether logins can be accepted: whether the store can be written. If the
+// last write failed it tries one.
+func (c *core) ready(ctx context.Context) bool {
+	if c.db.Err() == nil {
+		return true
+	}
+	return c.db.Update(ctx, "health", func([]byte) ([]byte, error) {
+		return []byte(time.Now().UTC().Format(time.RFC3339Nano)), nil
+	}) == nil
+}
+
+// prune removes what is older than keep, now and once a day, until ctx ends.
+func (c *core) prune(ctx context.Context, keep time.Duration, log *slog.Logger) error {
+	for {
+		before := time.Now().Add(-keep)
+		rows, err := c.engine.Activity.Prune(ctx, before)
+		challenges, perr := c.broker.Prune(ctx, before)
+		if err := errors.Join(err, perr); err != nil && ctx.Err() == nil {
+			log.Error("prune", "err", err)
+		} else if rows+challenges > 0 {
+			log.Info("pruned", "rows", rows, "challenges", challenges, "before", before)
+		}
+		select {
+		case <-time.After(24 * time.Hour):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

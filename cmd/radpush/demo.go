@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	wire "layeh.com/radius"
+	"layeh.com/radius/rfc2865"
+
+	"radpush/dictionary"
+	"radpush/login"
+	"radpush/radius"
+	"radpush/web/phone"
+)
+
+func newDemoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "See it work, without any setup",
+		Long: `Demo starts a server on a temporary state directory, adds a user, enrols this terminal
+as her phone and sends three logins as a VPN server would: one is approved, one is denied,
+one is not answered. On a terminal you are asked what to say; elsewhere it runs by itself.
+Nothing listens beyond this machine, and nothing is left behind.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			d := demo{out: c.OutOrStdout(), start: time.Now()}
+			if f, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				d.person = bufio.NewReader(f)
+			}
+			return d.run(c.Context())
+		},
+	}
+}
+
+// A demo is one run of the demonstration.
+type demo struct {
+	out    io.Writer
+	person *bufio.Reader // who is asked; nil: nobody
+	start  time.Time
+
+	nas   nas
+	phone *phone.Phone
+}
+
+// hold is short, so that the login that nobody answers is soon over.
+const demoHold = 8 * time.Second
+
+func (d *demo) run(ctx context.Context) (err error) {
+	dir, err := os.MkdirTemp("", "radpush-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	cfg, err := d.config(dir)
+	if err != nil {
+		return err
+	}
+	logFile, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer logFile.Close()
+
+	ctx, stop := context.WithCancel(ctx)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- serve(ctx, cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() { close(ready) })
+	}()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+		if err != nil {
+			log, _ := os.ReadFile(logFile.Name())
+			fmt.Fprintf(d.out, "\nThe server's log:\n%s", log)
+		}
+	}()
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- nil
+		return err
+	}
+	d.say("A server runs: RADIUS at %s, devices at %s, state in %s.", cfg.Listen[0], cfg.Web.URL, dir)
+	if err := d.enrol(ctx, cfg); err != nil {
+		return err
+	}
+	for _, step := range []struct{ title, station, choice string }{
+		{"A login, and alice approves", "198.51.100.7", "a"},
+		{"A login that alice did not start: she denies it", "203.0.113.66", "d"},
+		{"A login that nobody answers", "198.51.100.8", "n"},
+	} {
+		if err := d.login(ctx, step.title, step.station, step.choice); err != nil {
+			return err
+		}
+	}
+	return d.activity(ctx, cfg)
+}
+
+// config is a server on this machine only, with a secret that lives as long as the demo.
+func (d *demo) config(dir string) (*Config, error) {
+	udp, err := freePort("udp")
+	if err != nil {
+		return nil, err
+	}
+	tcp, err := freePort("tcp")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "radpush.yaml")
+	secret := rand.Text()
+	yaml := fmt.Sprintf(`organization: Example Ltd
+state: %q
+listen: ["127.0.0.1:%d"]
+accounting: []
+web: { listen: "127.0.0.1:%d", url: "https://localhost:%d" }
+push: { hold: %v }
+clients:
+  - { name: demo-vpn, address: 127.0.0.1, secret: %q, resource: "Example VPN" }
+`, filepath.Join(dir, "state"), udp, tcp, tcp, demoHold, secret)
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		return nil, err
+	}
+	cfg, err := LoadConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	names, err := dictionary.Load()
+	if err != nil {
+		return nil, err
+	}
+	d.nas = nas{server: cfg.Listen[0], secret: radius.Secret(secret), wait: 3 * time.Second, tries: 5, show: indented{d.out}, names: names}
+	return cfg, nil
+}
+
+// freePort returns a port of the loopback interface that nobody listens on.
+func freePort(network string) (uint16, error) {
+	if network == "udp" {
+		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		defer conn.Close()
+		return netip.MustParseAddrPort(conn.LocalAddr().String()).Port(), nil
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer ln.Close()
+	return netip.MustParseAddrPort(ln.Addr().String()).Port(), nil
+}
+
+// enrol adds alice, as "radpush user add" and "radpush enrol" do, and makes this program her
+// phone, as "radpush phone enrol" does.
+func (d *demo) enrol(ctx context.Context, cfg *Config) error {
+	operator, done, err := openOperator(cfg)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if _, err := operator.AddUser(ctx, "alice"); err != nil {
+		return err
+	}
+	code, err := operator.Enrol(ctx, "alice", time.Hour)
+	if err != nil {
+		return err
+	}
+	if d.phone, err = phone.Enrol(ctx, code.Link, "alice's terminal"); err != nil {
+		return err
+	}
+	d.say("alice is a user, and this terminal is her phone: it made a key of its own and enrolled with a code.")
+	return nil
+}
+
+// login walks one login through.
+func (d *demo) login(ctx context.Context, title, station, choice string) error {
+	fmt.Fprintln(d.out)
+	d.say("%s.", title)
+	type ended struct {
+		reply nasReply
+		err   error
+	}
+	verdict := make(chan ended, 1)
+	sent := time.Now()
+	go func() {
+		reply, err := d.nas.login(ctx, nasLogin{User: "alice", Protocol: "pap", Station: station, NAS: "demo-gateway"})
+		verdict <- ended{reply, err}
+	}()
+	waiting, cancel := context.WithTimeout(ctx, demoHold)
+	defer cancel()
+	request, err := d.phone.Wait(waiting)
+	if err != nil {
+		return fmt.Errorf("the phone was not asked: %w", err)
+	}
+	d.say("The Access-Request is held. The phone shows it after %v:", time.Since(sent).Round(time.Millisecond))
+	showRequest(indented{d.out}, request)
+	if d.person != nil {
+		choice = askPerson(indented{d.out}, d.person)
+	} else {
+		time.Sleep(time.Second) // a quick thumb
+	}
+	answered := time.Now()
+	if choice == "n" {
+		d.say("Nobody answers. The hold ends %v after the request.", demoHold)
+	} else if err := answer(ctx, indented{d.out}, d.phone, request, choice); err != nil {
+		return err
+	}
+	e := <-verdict
+	if e.err != nil {
+		return e.err
+	}
+	d.say("%v %v after the answer, %v after the request. %s", e.reply.Code, time.Since(answered).Round(time.Millisecond),
+		e.reply.Took.Round(time.Millisecond), rfc2865.ReplyMessage_GetString(e.reply.Packet))
+	want := wire.CodeAccessReject
+	if choice == "a" {
+		want = wire.CodeAccessAccept
+	}
+	if e.reply.Code != want {
+		return fmt.Errorf("the answer was %q and the verdict %v", choice, e.reply.Code)
+	}
+	return nil
+}
+
+// activity shows what the server has written down.
+func (d *demo) activity(ctx context.Context, cfg *Config) error {
+	fmt.Fprintln(d.out)
+	d.say("What the server has written down, as \"radpush activity\" shows it:")
+	operator, done, err := openOperator(cfg)
+	if err != nil {
+		return err
+	}
+	defer done()
+	rows, err := operator.ListActivity(ctx, login.Filter{})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(rows)
+	return showActivity(indented{d.out}, rows)
+}
+
+// say tells what happens, with the time since the start.
+func (d *demo) say(format string, args ...any) {
+	fmt.Fprintf(d.out, "%8.3fs  %s\n", time.Since(d.start).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// indented writes each line under what say says.
+type indented struct{ w io.Writer }
+
+func (i indented) Write(b []byte) (int, error) {
+	for line := range strings.Lines(string(b)) {
+		if _, err := io.WriteString(i.w, "           "+line); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"radpush/web"
+)
+
+func newDeviceCommand(file *configFile) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "device",
+		Short: "List, name, suspend, resume and remove devices",
+		Long: `Device keeps the phones and terminals that users have enrolled. A suspended device is
+not rung and cannot answer; a removed one has to enrol again.`,
+	}
+	c.AddCommand(newDeviceListCommand(file),
+		newDeviceChangeCommand(file, "suspend ID", "Ring a device no more, for now", 1, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+			return o.ChangeDevice(c.Context(), args[0], web.DeviceChange{Suspended: new(true)})
+		}),
+		newDeviceChangeCommand(file, "resume ID", "End a suspension", 1, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+			return o.ChangeDevice(c.Context(), args[0], web.DeviceChange{Suspended: new(false)})
+		}),
+		newDeviceChangeCommand(file, "rename ID NAME", "Give a device another name", 2, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+			return o.ChangeDevice(c.Context(), args[0], web.DeviceChange{Name: &args[1]})
+		}),
+		newDeviceChangeCommand(file, "remove ID", "Remove a device and its token", 1, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+			return o.RemoveDevice(c.Context(), args[0])
+		}),
+	)
+	return c
+}
+
+func newDeviceListCommand(file *configFile) *cobra.Command {
+	c := &cobra.Command{Use: "list [USER]", Short: "List the devices of a user, or of all",
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeUsers(file)}
+	asJSON := jsonFlag(c)
+	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+		user := ""
+		if len(args) == 1 {
+			user = args[0]
+		}
+		devices, err := o.ListDevices(c.Context(), user)
+		if err != nil || *asJSON {
+			return orJSON(c, devices, err)
+		}
+		return showDevices(c.OutOrStdout(), devices)
+	})
+	return c
+}
+
+func newDeviceChangeCommand(file *configFile, use, short string, args int, run func(*cobra.Command, []string, *web.OperatorClient) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(args), RunE: operate(file, run),
+		ValidArgsFunction: completeDevices(file)}
+}
+
+// completeDevices completes the ID of a device.
+func completeDevices(file *configFile) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		_ = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
+			devices, err := o.ListDevices(c.Context(), "")
+			for _, d := range devices {
+				ids = append(ids, d.ID+"\t"+d.Name)
+			}
+			return err
+		})(c, args) // without an answer there is nothing to complete
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"radpush/web"
+)
+
+func newEnrolCommand(file *configFile) *cobra.Command {
+	var valid time.Duration
+	c := &cobra.Command{
+		Use:   "enrol USER",
+		Short: "Make a code with which a user enrols a device",
+		Long: `Enrol prints a link, and its QR code, with which the user enrols one device. It is good
+once and expires. Give it to the user by a way that others cannot read: who opens it first
+approves that user's logins from then on.`,
+		Example: "  radpush enrol alice\n  radpush enrol alice --valid 15m --json",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
+	}
+	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the code is good")
+	asJSON := jsonFlag(c)
+	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
+		e, err := o.Enrol(c.Context(), args[0], valid)
+		if err != nil || *asJSON {
+			return orJSON(c, e, err)
+		}
+		return showEnrolment(c, args[0], e)
+	})
+	return c
+}
+
+// showEnrolment prints what the user needs, and what to do with it.
+func showEnrolment(c *cobra.Command, user string, e web.Enrolment) error {
+	out := c.OutOrStdout()
+	if err := printQR(out, e.Link); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s. In a terminal:\n  radpush phone enrol '%s'\n",
+		e.Link, user, e.Expires.Local().Format(time.DateTime), e.Link)
+	return err
+}

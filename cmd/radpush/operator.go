@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"radpush/store/bolt"
+	"radpush/web"
+)
+
+// operator returns the operator API on this core. The certificate is what devices see.
+func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Logger) *web.Operator {
+	o := &web.Operator{
+		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity,
+		Organization: cfg.Organization, URL: cfg.Web.URL, Log: log,
+	}
+	if cfg.Web.Certificate == "" {
+		o.Pin = certificate.Pin()
+	}
+	return o
+}
+
+// openOperator returns the operator API of the running server, over its socket, or, when
+// none runs, on the store itself. Done releases it.
+func openOperator(cfg *Config) (client *web.OperatorClient, done func(), err error) {
+	conn, err := net.Dial("unix", string(cfg.Socket))
+	switch {
+	case err == nil:
+		conn.Close()
+		return &web.OperatorClient{Transport: web.OverSocket(string(cfg.Socket))}, func() {}, nil
+	case errors.Is(err, syscall.EACCES):
+		return nil, nil, fmt.Errorf("%w: only root and the server's own user are operators", err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	core, err := openCore(cfg, log)
+	if errors.Is(err, bolt.ErrLocked) {
+		return nil, nil, fmt.Errorf("a server has the store open and does not answer on %s: %w", cfg.Socket, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	certificate, err := cfg.certificate(log)
+	if err != nil {
+		core.close(log)
+		return nil, nil, err
+	}
+	transport := web.InProcess(core.operator(cfg, certificate, log).Handler())
+	return &web.OperatorClient{Transport: transport}, func() { core.close(log) }, nil
+}
+
+// operate makes a command's function of one that uses the operator API.
+func operate(file *configFile, run func(c *cobra.Command, args []string, o *web.OperatorClient) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		cfg, err := file.Load()
+		if err != nil {
+			return err
+		}
+		o, done, err := openOperator(cfg)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return run(c, args, o)
+	}
+}
+
+// jsonFlag adds --json to a command.
+func jsonFlag(c *cobra.Command) *bool {
+	return c.Flags().Bool("json", false, "print JSON")
+}
+
+func printJSON(c *cobra.Command, v any) error {
+	e := json.NewEncoder(c.OutOrStdout())
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// completeUsers completes the name of a user, from the running server or the store.
+func completeUsers(file *configFile) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		_ = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
+			users, err := o.ListUsers(c.Context())
+			for _, u := range users {
+				names = append(names, u.Name)
+			}
+			return err
+		})(c, args) // without an answer there is nothing to complete
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"radpush/push"
+	"radpush/web/phone"
+)
+
+// A keyFile is where this terminal keeps what makes it a device.
+type keyFile struct{ path string } // --key
+
+func newPhoneCommand() *cobra.Command {
+	var key keyFile
+	c := &cobra.Command{
+		Use:   "phone",
+		Short: "Be a user's phone: enrol, wait, approve, deny",
+		Long: `Phone makes this terminal an authenticator of any radpush that it has a link of. Its key
+is made here, kept in the key file (mode 0600) and never leaves it; every answer is signed
+over exactly what was shown.`,
+		Example: `  radpush phone enrol 'https://radpush.example.com:8443/enrol#code=…'
+  radpush phone wait
+  radpush phone approve
+  radpush phone deny --reason mistake`,
+	}
+	c.PersistentFlags().StringVar(&key.path, "key", "", "key file (default: $RADPUSH_PHONE, or radpush/phone.json in the user's configuration directory)")
+	c.AddCommand(newPhoneEnrolCommand(&key), newPhoneWaitCommand(&key), newPhoneListCommand(&key),
+		newPhoneApproveCommand(&key), newPhoneDenyCommand(&key), newPhoneLeaveCommand(&key))
+	return c
+}
+
+// Path returns the key file's name.
+func (k *keyFile) Path() (string, error) {
+	if k.path != "" {
+		return k.path, nil
+	}
+	if path := os.Getenv("RADPUSH_PHONE"); path != "" {
+		return path, nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("where to keep the key: %w; use --key", err)
+	}
+	return filepath.Join(dir, "radpush", "phone.json"), nil
+}
+
+// Load returns the device.
+func (k *keyFile) Load() (*phone.Phone, error) {
+	path, err := k.Path()
+	if err != nil {
+		return nil, err
+	}
+	p, err := phone.Load(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf(`this terminal is no phone yet (%s does not exist): "radpush phone enrol <link>" makes it one`, path)
+	}
+	return p, err
+}
+
+func newPhoneEnrolCommand(key *keyFile) *cobra.Command {
+	var (
+		name    string
+		replace bool
+	)
+	c := &cobra.Command{
+		Use:   "enrol LINK",
+		Short: "Make this terminal a device of the user that the link is for",
+		Long: `Enrol makes a key pair and enrols with the link that "radpush enrol" printed. The link is
+good once.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			path, err := key.Path()
+			if err != nil {
+				return err
+			}
+			if _, err := os.Lstat(path); err == nil && !replace {
+				return fmt.Errorf("%s is there already: --replace gives it up, --key names another", path)
+			}
+			// Before the code is used up.
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+			p, err := phone.Enrol(c.Context(), args[0], name)
+			if err != nil {
+				return err
+			}
+			if err := p.Save(path); err != nil {
+				return errors.Join(err, p.Leave(c.Context()))
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "This terminal is %s's device %q at %s. Its key: %s\nNext: radpush phone wait\n", p.User, p.Name, p.URL, path)
+			return err
+		},
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "terminal"
+	}
+	c.Flags().StringVar(&name, "name", host, "what the user calls this device")
+	c.Flags().BoolVar(&replace, "replace", false, "replace the key file, and with it the device, that is there")
+	return c
+}
+
+func newPhoneWaitCommand(key *keyFile) *cobra.Command {
+	var once bool
+	c := &cobra.Command{
+		Use:   "wait",
+		Short: "Show sign-in requests as they come, and ask what to answer",
+		Long: `Wait shows each request for approval as it comes. On a terminal it asks whether to approve
+or deny; elsewhere it only prints, and "radpush phone approve" answers.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := key.Load()
+			if err != nil {
+				return err
+			}
+			var person *bufio.Reader
+			if f, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				person = bufio.NewReader(f)
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "Waiting for sign-in requests of %s at %s.\n", p.User, p.URL)
+			for {
+				request, err := p.Wait(c.Context())
+				if errors.Is(err, context.Canceled) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				showRequest(c.OutOrStdout(), request)
+				if person != nil {
+					if err := answer(c.Context(), c.OutOrStdout(), p, request, askPerson(c.OutOrStdout(), person)); err != nil {
+						fmt.Fprintf(c.ErrOrStderr(), "radpush: %v\n", err)
+					}
+				}
+				if once {
+					return nil
+				}
+			}
+		},
+	}
+	c.Flags().BoolVar(&once, "once", false, "end after one request")
+	return c
+}
+
+func newPhoneListCommand(key *keyFile) *cobra.Command {
+	c := &cobra.Command{Use: "list", Short: "Show the requests that wait for an answer", Args: cobra.NoArgs}
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		p, err := key.Load()
+		if err != nil {
+			return err
+		}
+		open, err := p.Open(c.Context())
+		if err != nil {
+			return err
+		}
+		for _, r := range open {
+			if *asJSON {
+				err = printJSON(c, map[string]any{"id": r.ID, "expires": r.Expires, "shown": r.Prompt})
+			} else {
+				showRequest(c.OutOrStdout(), r)
+			}
+		}
+		return err
+	}
+	return c
+}
+
+func newPhoneApproveCommand(key *keyFile) *cobra.Command {
+	return &cobra.Command{
+		Use:   "approve [ID]",
+		Short: "Let the login in",
+		Args:  cobra.MaximumNArgs(1),
+		RunE:  answerOpen(key, func() (string, error) { return "a", nil }),
+	}
+}
+
+func newPhoneDenyCommand(key *keyFile) *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use:   "deny [ID]",
+		Short: "Keep the login out",
+		Long: `Deny keeps the login out. "not-me" says that somebody else tries to sign in: it counts as
+a wrong passcode and keeps whoever it was away for a while. "mistake" says that it was you,
+and harms nobody.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: answerOpen(key, func() (string, error) {
+			switch reason {
+			case "not-me":
+				return "d", nil
+			case "mistake":
+				return "m", nil
+			}
+			return "", fmt.Errorf("--reason %q: not-me or mistake", reason)
+		}),
+	}
+	c.Flags().StringVar(&reason, "reason", "not-me", "not-me or mistake")
+	c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions([]string{"not-me", "mistake"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func newPhoneLeaveCommand(key *keyFile) *cobra.Command {
+	return &cobra.Command{
+		Use:   "leave",
+		Short: "Be a device no more: remove it from the server, and the key file",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := key.Load()
+			if err != nil {
+				return err
+			}
+			if err := p.Leave(c.Context()); err != nil && !errors.Is(err, phone.ErrNotKnown) {
+				return err
+			}
+			path, err := key.Path()
+			if err != nil {
+				return err
+			}
+			return os.Remove(path)
+		},
+	}
+}
+
+// answerOpen answers the request whose ID is the argument or, without one, the only one
+// that is open.
+func answerOpen(key *keyFile, choose func() (string, error)) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		choice, err := choose()
+		if err != nil {
+			return err
+		}
+		p, err := key.Load()
+		if err != nil {
+			return err
+		}
+		open, err := p.Open(c.Context())
+		if err != nil {
+			return err
+		}
+		for _, r := range open {
+			if len(args) == 1 && r.ID != args[0] {
+				continue
+			}
+			showRequest(c.OutOrStdout(), r)
+			return answer(c.Context(), c.OutOrStdout(), p, r, choice)
+		}
+		return errors.New("no sign-in request waits for an answer")
+	}
+}
+
+// answer tells the server what the user decided: a, d or m; n is no answer.
+func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request, choice string) error {
+	var (
+		result push.Result
+		err    error
+	)
+	switch choice {
+	case "a":
+		result, err = p.Approve(ctx, r.ID)
+	case "d":
+		result, err = p.Deny(ctx, r.ID, push.DeniedNotMe)
+	case "m":
+		result, err = p.Deny(ctx, r.ID, push.DeniedMistake)
+	default:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch result {
+	case push.Accepted:
+		fmt.Fprintln(out, "The server has taken the answer.")
+		return nil
+	case push.TooLate:
+		return errors.New("too late: the sign-in has ended")
+	case push.Already:
+		return errors.New("another answer came first")
+	case push.WrongOTP, push.OuterWindow:
+		return errors.New("the server did not take the one-time password: is this machine's clock right?")
+	case push.Refused:
+		return errors.New("the account is locked: ask your administrator")
+	}
+	return fmt.Errorf("the server says %q", result)
+}
+
+// showRequest prints what a user has to see before answering.
+func showRequest(out io.Writer, r phone.Request) {
+	p := r.Prompt
+	fmt.Fprintf(out, "\n┌─ Sign in to %s?\n", printable(p.Resource))
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "│  %-13s %s\n", name, printable(value))
+		}
+	}
+	line("Organization", p.Organization)
+	line("User", p.User)
+	line("Time", p.Started.Local().Format("Mon 2 Jan 2006 15:04:05 MST"))
+	line("From", p.IP)
+	line("Location", p.Location)
+	fmt.Fprintf(out, "└─ open for %v; %s\n", time.Until(r.Expires).Round(time.Second), r.ID)
+}
+
+// askPerson asks until the answer is a, d, m or n.
+func askPerson(out io.Writer, person *bufio.Reader) string {
+	for {
+		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? ")
+		line, err := person.ReadString('\n')
+		switch choice := strings.ToLower(strings.TrimSpace(line)); choice {
+		case "a", "d", "m", "n":
+			return choice
+		}
+		if err != nil {
+			return "n"
+		}
+	}
+}
