@@ -85,7 +85,7 @@ func TestPush_2_6_AnAnswerIsSignedByAnActiveDeviceOfTheUser(t *testing.T) {
 
 func TestPush_2_10_OnlyTheFirstAnswerCounts(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
-		one, two := s.enrol(t, "alice", ""), s.enrol(t, "alice", "")
+		one, two := s.enrol(t, "alice", ""), s.enrol(t, "alice", "apns")
 		done := s.ask(t.Context(), question())
 		c := one.open(t, s)
 		first := one.sign(c, push.Approved)
@@ -121,6 +121,10 @@ func TestPush_2_10_OnlyTheFirstAnswerCounts(t *testing.T) {
 			t.Errorf("after the hold: %v", got)
 		}
 		node.Close()
+		apns := node.ringers["apns"]
+		if told := apns.told; len(apns.withdrawn) != 1 || told.ID != c.ID || told.Answer.OTP != "" {
+			t.Errorf("withdrawn %q of %+v", apns.withdrawn, told)
+		}
 	})
 }
 

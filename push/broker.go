@@ -143,7 +143,7 @@ func (b *Broker) find(ctx context.Context, p past, q *Question) (*Challenge, err
 			return nil, ErrElsewhere
 		case limits.coolingDown(p.challenges, q.Source, now):
 			return nil, ErrCoolingDown
-		case same && q.Source != "" && newest.Outcome == Approved && !newest.Reused && now.Sub(newest.Ended) < limits.Grace:
+		case same && q.Source != "" && newest.Outcome == Approved && now.Sub(newest.Ended) < limits.Grace:
 			if late, err := b.reuse(ctx, newest); late != nil || err != nil {
 				return late, err
 			}

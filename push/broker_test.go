@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,17 +143,26 @@ func TestPush_2_13_OneLoginIsOnePush(t *testing.T) {
 		p := s.enrol(t, "alice", "apns")
 		nodes := []*server{s, s.another()}
 		var all []<-chan reply
+		var asked atomic.Int64
 		for i := range 50 {
 			done := make(chan reply, 1)
 			all = append(all, done)
 			go func() {
-				c, err := nodes[i%2].Ask(t.Context(), question())
+				q := question()
+				q.Asked = func(context.Context, push.Challenge) error {
+					asked.Add(1)
+					return nil
+				}
+				c, err := nodes[i%2].Ask(t.Context(), q)
 				done <- reply{Challenge: c, err: err}
 			}()
 		}
 		synctest.Wait()
 		if n := nodes[0].rings() + nodes[1].rings(); n != 1 {
 			t.Errorf("%d rings", n)
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("%d challenges were told of", n)
 		}
 		if kept := count(t, s, "challenge/"); kept != 1 {
 			t.Errorf("%d challenges are kept", kept)
@@ -496,6 +506,43 @@ func TestPush_2_17_ARestartedServerIsRejoined(t *testing.T) {
 	}
 }
 
+func TestPush_2_17_ARetransmissionGetsItsOutcomeForTheGraceOnly(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "")
+		q := question()
+		q.Join = false
+		done := s.ask(t.Context(), q)
+		c := p.answer(t, s, push.Approved)
+		<-done
+		time.Sleep(10 * time.Second)
+		once(t, s, p, "web", push.DeniedMistake) // another login since
+		q.Expires = time.Now().Add(hold)
+		if r := <-s.ask(t.Context(), q); r.err != nil || r.ID != c.ID || r.Outcome != push.Approved {
+			t.Errorf("within the grace: %+v", r)
+		}
+		time.Sleep(19 * time.Second)
+		q.Expires = time.Now().Add(hold)
+		done = s.ask(t.Context(), q)
+		p.answer(t, s, push.Approved)
+		if r := <-done; r.err != nil || r.ID == c.ID || r.Outcome != push.Approved {
+			t.Errorf("after the grace: %+v", r)
+		}
+	})
+}
+
+func TestPush_2_17_AStopWhileDevicesAreRungLeavesTheChallengeOpen(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "apns")
+		s.ringers["apns"].takes = time.Minute
+		ctx, stop := context.WithCancel(t.Context())
+		done := s.ask(ctx, question())
+		stop()
+		<-done
+		s.Close()
+		p.answer(t, s, push.Approved)
+	})
+}
+
 // A server that dies at any of its updates leaves nothing that keeps the user out: what
 // it leaves is no challenge at all, or one that the same login rejoins.
 func TestPush_2_17_ACrashAtAnyUpdateKeepsNobodyOut(t *testing.T) {
@@ -608,6 +655,49 @@ func TestAskedThatFailsTakesTheChallengeBack(t *testing.T) {
 		p.answer(t, s, push.Approved)
 		if r := <-done; r.Outcome != push.Approved {
 			t.Errorf("then: %+v", r)
+		}
+	})
+}
+
+// The user who looked by himself has answered; that is kept as the proof of it.
+func TestAskedThatFailsKeepsAnAnswer(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "apns")
+		q := question()
+		q.Asked = func(context.Context, push.Challenge) error {
+			p.answer(t, s, push.DeniedNotMe)
+			return errDead
+		}
+		if r := <-s.ask(t.Context(), q); r.err != errDead {
+			t.Errorf("asked: %+v", r)
+		}
+		if n := count(t, s, "challenge/"); n != 1 {
+			t.Errorf("%d challenges are kept", n)
+		}
+	})
+}
+
+// An answerer is a push service that is slow to fail: the user has answered before.
+type answerer struct{ answer func(push.Challenge) }
+
+func (r answerer) Ring(_ context.Context, _ push.Device, c push.Challenge) error {
+	r.answer(c)
+	return errDead
+}
+
+func (answerer) Withdraw(context.Context, push.Device, push.Challenge) error { return nil }
+
+func TestPush_2_16_ARingThatFailsAfterTheAnswerChangesNothing(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "slow")
+		s.Ringers["slow"] = answerer{func(c push.Challenge) { p.say(t, s, c, push.Approved) }}
+		for range 20 {
+			r := <-s.ask(t.Context(), question())
+			s.Close()
+			if c, err := s.Challenges.Get(t.Context(), r.ID); err != nil || c.Outcome != push.Approved {
+				t.Fatalf("kept: %+v, %v", c, err)
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }

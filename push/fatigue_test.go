@@ -66,6 +66,7 @@ func TestPush_2_15_AnApprovalClearsTheCount(t *testing.T) {
 			if r := once(t, s, p, fmt.Sprint(round), push.Approved); r.Outcome != push.Approved {
 				t.Fatalf("round %d: %+v", round, r)
 			}
+			time.Sleep(time.Duration(round) * time.Minute) // within and after the grace
 		}
 	})
 }

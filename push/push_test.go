@@ -8,10 +8,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"radpush/push"
 	"radpush/store"
@@ -21,8 +25,10 @@ import (
 // errDead is what a store says after its server has crashed.
 var errDead = errors.New("crashed")
 
-// A disk is a store that runs each update's function twice, as it may, and can crash:
-// it dies at its crashAt-th update, which is kept or not, and says errDead from then on.
+// A disk is a store that is as hard on its users as it may be: it runs an update's
+// function on what may have changed before it runs it again, it minds contexts and keys.
+// It can crash: it dies at its crashAt-th update, which is kept or not, and says errDead
+// from then on.
 type disk struct {
 	store.Backend
 
@@ -40,14 +46,27 @@ func (d *disk) Update(ctx context.Context, key string, fn func([]byte) ([]byte, 
 	if at > 0 && (n > at || n == at && !kept) {
 		return errDead
 	}
-	err := d.Backend.Update(ctx, key, func(old []byte) ([]byte, error) {
-		fn(append([]byte(nil), old...)[:len(old):len(old)])
-		return fn(old)
-	})
+	stale, err := d.Get(ctx, key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fn(stale)
+	runtime.Gosched()
+	err = d.Backend.Update(ctx, key, fn)
 	if n == at && err == nil {
 		return errDead
 	}
 	return err
+}
+
+func (d *disk) Get(ctx context.Context, key string) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if len(key) > 1024 || !utf8.ValidString(key) {
+		return nil, fmt.Errorf("%q is no key", key)
+	}
+	return d.Backend.Get(ctx, key)
 }
 
 // A server is a Broker on a disk, which it may share with others.
@@ -65,6 +84,7 @@ type ringer struct {
 	mu        sync.Mutex
 	rung      []string // device IDs
 	withdrawn []string
+	told      push.Challenge // what was withdrawn last
 }
 
 func (r *ringer) Ring(ctx context.Context, d push.Device, _ push.Challenge) error {
@@ -74,8 +94,9 @@ func (r *ringer) Ring(ctx context.Context, d push.Device, _ push.Challenge) erro
 	return r.work(ctx)
 }
 
-func (r *ringer) Withdraw(ctx context.Context, d push.Device, _ push.Challenge) error {
+func (r *ringer) Withdraw(ctx context.Context, d push.Device, c push.Challenge) error {
 	r.mu.Lock()
+	r.told = c
 	r.withdrawn = append(r.withdrawn, d.ID)
 	r.mu.Unlock()
 	return r.work(ctx)

@@ -37,8 +37,16 @@ func TestWatchTellsOfEveryBeginningAndEnd(t *testing.T) {
 		bob.answer(t, s, push.Approved)
 		<-bobs
 		quiet("somebody else's")
+		atOnce := func(again <-chan struct{}) {
+			t.Helper()
+			start := time.Now()
+			<-again
+			if took := time.Since(start); took != 0 {
+				t.Errorf("end signalled after %v", took)
+			}
+		}
 		p.say(t, s, c, push.Approved)
-		<-again
+		atOnce(again)
 		<-done
 		quiet("when it has ended")
 
@@ -61,7 +69,7 @@ func TestWatchTellsOfEveryBeginningAndEnd(t *testing.T) {
 		done = s.ask(t.Context(), next)
 		late := s.Watch(ctx, "alice")
 		p.answer(t, s, push.DeniedMistake)
-		<-late
+		atOnce(late)
 		<-done
 	})
 }
