@@ -116,7 +116,7 @@ func (e *Engine) question(a *Attempt, client Client, trigger string) push.Questi
 			Resource: client.Resource, Organization: e.Organization, User: a.User, Started: a.Received,
 		},
 		Asked: func(ctx context.Context, c push.Challenge) error {
-			row := a.row(Row{Method: ByPush, Result: ResultChallenge, Time: c.Created, Challenge: c.ID, Shown: string(c.Shown)})
+			row := a.row(Row{ID: c.ID, Time: c.Created, Method: ByPush, Result: ResultChallenge, Challenge: c.ID, Shown: string(c.Shown)})
 			return e.Activity.Append(ctx, row)
 		},
 	}
@@ -159,7 +159,7 @@ func (e *Engine) answered(ctx context.Context, a *Attempt, c *push.Challenge) (V
 		}
 		return e.accept(ctx, a, row)
 	case push.DeniedNotMe:
-		if err := e.denied(ctx, c, a); err != nil {
+		if err := e.denied(ctx, c); err != nil {
 			e.Log.Error("login: record denial", "user", a.User, "challenge", c.ID, "err", err)
 		}
 		return Verdict{Reason: DeniedNotMe, Message: sayDenied, AtOnce: true}, nil
@@ -191,7 +191,7 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 		return result, err
 	}
 	c.Outcome, c.Ended, c.Answer = a.Decision, a.At, &a
-	return result, e.denied(ctx, &c, nil)
+	return result, e.denied(ctx, &c)
 }
 
 // deviceSteps is how far, in steps, the clock of a device may be off: as far as the
@@ -243,15 +243,17 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 
 // denied records "it wasn't me" and counts it as a wrong passcode (statements 2.7, 6.2).
 // It is called where the answer arrives and by each request that waited, and does its
-// work once: the row is the mark.
-func (e *Engine) denied(ctx context.Context, c *push.Challenge, a *Attempt) error {
-	row := Row{User: c.User, Method: ByPush, Reason: DeniedNotMe}
-	if a != nil {
-		row = a.row(row)
-	} else if p, err := c.Prompt(); err == nil {
-		row.User, row.Client = p.User, p.Resource
+// work once: the row is the mark. What the row says of the login it has from the
+// challenge's.
+func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
+	row, err := e.Activity.Rows.Get(ctx, rowKey(c.Created, c.ID))
+	if errors.Is(err, fs.ErrNotExist) { // pruned, or lost: the denial counts all the same
+		row = Row{User: c.User, Method: ByPush}
+	} else if err != nil {
+		return fmt.Errorf("login: read challenge row: %w", err)
 	}
-	row.ID, row.Time, row.Result, row.Challenge, row.Device = c.ID, c.Ended, ResultFailure, c.ID, c.Answer.Device
+	row.ID, row.Time, row.Result, row.Reason, row.Shown = c.ID, c.Ended, ResultFailure, DeniedNotMe, ""
+	row.Challenge, row.Device, row.Took = c.ID, c.Answer.Device, c.Ended.Sub(c.Created)
 	first, err := e.Activity.AppendOnce(ctx, row)
 	if err != nil || !first {
 		return err
@@ -318,7 +320,9 @@ func (a *Attempt) row(r Row) Row {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
-	r.Took = time.Since(a.Received)
+	if r.Result != ResultChallenge {
+		r.Took = time.Since(a.Received)
+	}
 	r.User, r.Client, r.NAS, r.Station, r.From, r.Protocol = a.User, a.Client, a.NAS, a.Station, a.From, a.Protocol
 	return r
 }

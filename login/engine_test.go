@@ -268,7 +268,7 @@ func TestPush_2_7_DeniedNotMe(t *testing.T) {
 			t.Errorf("%d failures, want 1", u.Failures)
 		}
 		rows := h.rows(t)
-		if h.results(t) != "Challenge Failure" || rows[1].Reason != login.DeniedNotMe || rows[1].Client != "vpn" && rows[1].Client != "Example VPN" {
+		if h.results(t) != "Challenge Failure" || rows[1].Reason != login.DeniedNotMe || rows[1].Client != "vpn" || rows[1].Station == "" {
 			t.Errorf("rows: %+v", rows)
 		}
 	})

@@ -97,7 +97,14 @@ func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
-	err := e.update(ctx, name, func(u *User) (*User, error) {
+	if err := e.keepToken(ctx, name, t); err != nil {
+		return err
+	}
+	return e.changed(ctx, name, "token "+t.ID+" added")
+}
+
+func (e *Engine) keepToken(ctx context.Context, name string, t otp.Token) error {
+	return e.update(ctx, name, func(u *User) (*User, error) {
 		if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID }) {
 			return nil, fs.ErrExist
 		}
@@ -107,10 +114,6 @@ func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 		u.Tokens = append(u.Tokens, t)
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	return e.changed(ctx, name, "token "+t.ID+" added")
 }
 
 // RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID.
@@ -163,7 +166,7 @@ func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.De
 	}
 	t = otp.New(d.ID, otp.SHA256, 8, 30*time.Second)
 	t.Device = d.ID
-	if err := e.AddToken(ctx, u.Name, t); err != nil {
+	if err := e.keepToken(ctx, u.Name, t); err != nil {
 		return d, t, errors.Join(err, e.Devices.RemoveDevice(ctx, d.ID))
 	}
 	return d, t, e.changed(ctx, u.Name, "device "+d.Name+" enrolled")
