@@ -156,6 +156,7 @@ type Activity struct {
 // named in the query, where a name may hold anything.
 const operatorPrefix = "/operator/v1/"
 
+// huma passes over embedded structs that are not exported: these stand alone.
 type byUser struct {
 	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
 }
@@ -189,9 +190,7 @@ func (o *Operator) Handler() http.Handler {
 	huma.Register(api, operation("remove-device", http.MethodDelete, "device", "Remove a device"), o.removeDevice)
 	huma.Register(api, operation("list-activity", http.MethodGet, "activity", "List the activity, newest first"), o.listActivity)
 	mux.HandleFunc("GET "+operatorPrefix+"openapi.json", serve("application/openapi+json", document(api)))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, wire.NewProblem(http.StatusNotFound, sayNotFound))
-	})
+	mux.HandleFunc("/", notFound)
 	return mux
 }
 
@@ -283,8 +282,8 @@ func (o *Operator) unlockUser(ctx context.Context, in *byUser) (*struct{}, error
 }
 
 func (o *Operator) enrol(ctx context.Context, in *struct {
-	byUser
-	body[EnrolmentRequest]
+	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
+	Body EnrolmentRequest
 }) (*body[Enrolment], error) {
 	valid := time.Duration(in.Body.Valid) * time.Second
 	expires := time.Now().Add(valid)
@@ -296,8 +295,8 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 var algorithms = map[string]otp.Algorithm{"SHA1": otp.SHA1, "SHA256": otp.SHA256, "SHA512": otp.SHA512}
 
 func (o *Operator) addToken(ctx context.Context, in *struct {
-	byUser
-	body[TokenRequest]
+	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
+	Body TokenRequest
 }) (*body[NewToken], error) {
 	u, err := o.People.User(ctx, in.User)
 	if err != nil {
@@ -323,8 +322,8 @@ func (o *Operator) addToken(ctx context.Context, in *struct {
 }
 
 func (o *Operator) removeToken(ctx context.Context, in *struct {
-	byUser
-	ID string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
+	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
+	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
 }) (*struct{}, error) {
 	return nil, fault(o.People.RemoveToken(ctx, in.User, in.ID))
 }
@@ -351,8 +350,8 @@ func (o *Operator) listDevices(ctx context.Context, in *struct {
 }
 
 func (o *Operator) changeDevice(ctx context.Context, in *struct {
-	byDevice
-	body[DeviceChange]
+	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
+	Body DeviceChange
 }) (*struct{}, error) {
 	if in.Body.Name != nil {
 		if err := o.Devices.RenameDevice(ctx, in.ID, plainName(*in.Body.Name)); err != nil {

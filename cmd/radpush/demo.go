@@ -19,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	wire "layeh.com/radius"
-	"layeh.com/radius/rfc2865"
 
 	"radpush/dictionary"
 	"radpush/login"
@@ -142,7 +141,7 @@ clients:
 	if err != nil {
 		return nil, err
 	}
-	d.nas = nas{server: cfg.Listen[0], secret: radius.Secret(secret), wait: 3 * time.Second, tries: 5, show: indented{d.out}, names: names}
+	d.nas = nas{server: cfg.Listen[0], secret: radius.Secret(secret), wait: 3 * time.Second, tries: 5, show: d.below(), names: names}
 	return cfg, nil
 }
 
@@ -207,24 +206,31 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 		return fmt.Errorf("the phone was not asked: %w", err)
 	}
 	d.say("The Access-Request is held. The phone shows it after %v:", time.Since(sent).Round(time.Millisecond))
-	showRequest(indented{d.out}, request)
+	showRequest(d.below(), request)
 	if d.person != nil {
-		choice = askPerson(indented{d.out}, d.person)
+		choice = askPerson(d.below(), d.person)
 	} else {
 		time.Sleep(time.Second) // a quick thumb
 	}
+	d.say("%s", map[string]string{
+		"a": "APPROVE. The phone sends a one-time password and a signature over exactly what it showed.",
+		"d": "DENY, it wasn't me. The phone signs that.",
+		"m": "DENY, a mistake. The phone signs that.",
+		"n": "Nobody answers.",
+	}[choice])
 	answered := time.Now()
-	if choice == "n" {
-		d.say("Nobody answers. The hold ends %v after the request.", demoHold)
-	} else if err := answer(ctx, indented{d.out}, d.phone, request, choice); err != nil {
+	if err := answer(ctx, io.Discard, d.phone, request, choice); err != nil {
 		return err
 	}
 	e := <-verdict
 	if e.err != nil {
 		return e.err
 	}
-	d.say("%v %v after the answer, %v after the request. %s", e.reply.Code, time.Since(answered).Round(time.Millisecond),
-		e.reply.Took.Round(time.Millisecond), rfc2865.ReplyMessage_GetString(e.reply.Packet))
+	since := fmt.Sprintf("%v after the answer", time.Since(answered).Round(time.Millisecond))
+	if choice == "n" {
+		since = fmt.Sprintf("when the hold of %v was over", demoHold)
+	}
+	d.say("%v, %s.", e.reply.Code, since)
 	want := wire.CodeAccessReject
 	if choice == "a" {
 		want = wire.CodeAccessAccept
@@ -249,7 +255,7 @@ func (d *demo) activity(ctx context.Context, cfg *Config) error {
 		return err
 	}
 	slices.Reverse(rows)
-	return showActivity(indented{d.out}, rows)
+	return showActivity(d.below(), rows)
 }
 
 // say tells what happens, with the time since the start.
@@ -258,11 +264,20 @@ func (d *demo) say(format string, args ...any) {
 }
 
 // indented writes each line under what say says.
-type indented struct{ w io.Writer }
+type indented struct {
+	w    io.Writer
+	line *bool // whether a line has begun
+}
+
+func (d *demo) below() indented { return indented{d.out, new(bool)} }
 
 func (i indented) Write(b []byte) (int, error) {
-	for line := range strings.Lines(string(b)) {
-		if _, err := io.WriteString(i.w, "           "+line); err != nil {
+	for part := range strings.Lines(string(b)) {
+		if !*i.line {
+			part = "           " + part
+		}
+		*i.line = !strings.HasSuffix(part, "\n")
+		if _, err := io.WriteString(i.w, part); err != nil {
 			return 0, err
 		}
 	}
