@@ -1,0 +1,67 @@
+package access
+
+import (
+	"layeh.com/radius/rfc2865"
+	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc5090"
+
+	"radpush/login"
+	"radpush/radius"
+)
+
+// A passcode is what an Access-Request carries as proof. Each protocol has a file.
+type passcode interface {
+	login.Passcode
+	protocol() string // as in login.Attempt.Protocol
+}
+
+// readPasscode returns the passcode of an Access-Request, a refusal, or an error for one
+// that is to be discarded.
+func readPasscode(r *radius.Request) (passcode, error) {
+	pap, hasPAP := r.Lookup(rfc2865.UserPassword_Type)
+	chap, hasCHAP := r.Lookup(rfc2865.CHAPPassword_Type)
+	ms := readMicrosoft(r.Attributes)
+	_, hasEAP := r.Lookup(rfc2869.EAPMessage_Type)
+	_, hasARAP := r.Lookup(rfc2869.ARAPPassword_Type)
+	_, hasDigest := r.Lookup(rfc5090.DigestResponse_Type)
+
+	kinds := 0
+	for _, has := range [...]bool{hasPAP, hasCHAP, ms.response2 != nil, ms.other, hasEAP, hasARAP, hasDigest} {
+		if has {
+			kinds++
+		}
+	}
+	switch {
+	case kinds > 1:
+		return nil, twoPasscodes
+	case hasEAP:
+		// RFC 3579, section 2.1: a server that does not support EAP must answer with an
+		// Access-Reject. It carries no EAP-Message; the NAS makes the EAP-Failure itself.
+		return nil, noEAP
+	case ms.response2 != nil:
+		return newMSCHAP2(ms.challenge, ms.response2, r.Get(rfc2865.UserName_Type))
+	case ms.other:
+		return nil, noMSCHAPv1
+	case hasCHAP:
+		return newCHAP(r, chap)
+	case hasARAP, hasDigest:
+		return nil, otherPasscode
+	case hasPAP && len(pap) > 0:
+		p, err := newPAP(pap, r.Secret, r.Authenticator)
+		if err != nil || p.text != "" {
+			return p, err
+		}
+	case ms.challenge != nil || r.Get(rfc2865.CHAPChallenge_Type) != nil:
+		return nil, badPasscode // a challenge, and no response to it
+	}
+	// An empty passcode, in one of its shapes (statement 1.12): no attribute, one of no
+	// length (which RFC 2865 does not allow and ocserv sends), NULs.
+	switch s, _ := rfc2865.ServiceType_Lookup(r.Packet); s {
+	case serviceAuthorizeOnly, rfc2865.ServiceType_Value_CallCheck:
+		return nil, noPasscode // such a request has none, which is not the same
+	}
+	return papOf(""), nil
+}
+
+// RFC 3576, section 3.1.
+const serviceAuthorizeOnly = rfc2865.ServiceType(17)
