@@ -54,7 +54,7 @@ var foreign = map[string]struct {
 	"github.com/pquerna/otp":    {[]string{"otp"}, "it has no guard against replay; package otp has"},
 	"log":                       {nil, "log/slog, by a field"},
 	"math/rand":                 {nil, "math/rand/v2"},
-	"math/rand/v2":              {[]string{"login", "radius", "web/phone"}, "for jitter and numbering: what is guessable is no secret"},
+	"math/rand/v2":              {[]string{"login", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 

@@ -66,8 +66,6 @@ type Config struct {
 
 	// Warnings are what is allowed and yet probably not meant.
 	Warnings []Fault `yaml:"-"`
-
-	dictionary *dictionary.Dictionary // with the files of Dictionaries
 }
 
 // Web is the HTTPS server for the authenticator page and the device API.

@@ -21,7 +21,6 @@ func (d *decoder) check(c *Config, public bool) {
 	if len(c.Socket) > maxSocket {
 		d.fault("socket", "the path has %d octets; the system allows %d", len(c.Socket), maxSocket)
 	}
-	c.dictionary = d.loadDictionary(c.Dictionaries)
 	d.warnHold("push.hold", c.Push.Hold)
 	if len(c.Clients) == 0 && !d.bad["clients"] && !d.bad[""] {
 		d.warn("clients", "there is no client: nobody will be answered")
@@ -103,15 +102,11 @@ func (d *decoder) checkWeb(w *Web) {
 		d.fault("web.certificate", "there is a certificate and no key")
 		return
 	}
-	if err := regularFile(w.Certificate); err != nil {
+	if _, err := regularFile(w.Certificate); err != nil {
 		d.fault("web.certificate", "%v", err)
 		return
 	}
-	if info, err := os.Stat(string(w.Key)); err == nil && isPublic(info) {
-		d.fault("web.key", "every user can read %s: make it 0600, or 0640", w.Key)
-		return
-	}
-	if err := regularFile(w.Key); err != nil {
+	if err := privateFile(w.Key); err != nil {
 		d.fault("web.key", "%v", err)
 		return
 	}
@@ -159,6 +154,7 @@ func (d *decoder) checkURL(w *Web) string {
 
 // checkClients looks at the clients, and that no two are the same (statement 8.1).
 func (d *decoder) checkClients(config *Config) {
+	known := d.loadDictionary(config)
 	names, networks := map[string]string{}, map[Network]string{}
 	for i := range config.Clients {
 		c, path := &config.Clients[i], fmt.Sprintf("clients[%d]", i)
@@ -188,7 +184,7 @@ func (d *decoder) checkClients(config *Config) {
 			d.warnNetwork(path, at, c, netip.Prefix(network))
 		}
 		d.warnHold(path+".hold", c.Hold)
-		d.checkReply(path+".reply", c, config.dictionary)
+		d.checkReply(path+".reply", c, known)
 	}
 }
 

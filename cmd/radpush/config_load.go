@@ -107,37 +107,48 @@ func (d *decoder) parse(data []byte) ast.Node {
 
 // secretFile reads a shared secret that stands alone in a file.
 func secretFile(path Path) (Secret, error) {
-	info, err := os.Stat(string(path))
-	switch {
-	case err != nil:
+	if err := privateFile(path); err != nil {
 		return "", err
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a file", path)
-	case isPublic(info):
-		return "", fmt.Errorf("every user can read %s: make it 0600, or 0640", path)
-	case info.Size() > 4096:
-		return "", fmt.Errorf("%s is too large for a secret", path)
 	}
-	text, err := os.ReadFile(string(path))
+	f, err := os.Open(string(path))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	if err != nil {
 		return "", err
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	if secret == "" {
+	switch {
+	case secret == "":
 		return "", fmt.Errorf("%s is empty", path)
+	case len(text) > maxSecret:
+		return "", fmt.Errorf("%s is too large for a secret", path)
 	}
 	return Secret(secret), nil
 }
 
-// isPublic reports whether every user of the machine can read a file.
-func isPublic(info os.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
+const maxSecret = 4096 // octets of a secret's file
 
-// regularFile returns an error unless path is a file that can be opened: reading a pipe or
-// a device might never end.
-func regularFile(path Path) error {
+// regularFile looks at a file, which has to be one: reading a pipe or a device might
+// never end.
+func regularFile(path Path) (os.FileInfo, error) {
 	info, err := os.Stat(string(path))
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a file", path)
 	}
+	return info, err
+}
+
+// privateFile returns an error unless path is a file that not everybody can read.
+func privateFile(path Path) error {
+	info, err := regularFile(path)
+	if err == nil && isPublic(info) {
+		err = fmt.Errorf("every user can read %s: make it 0600, or 0640", path)
+	}
 	return err
 }
+
+// isPublic reports whether every user of the machine can read a file.
+func isPublic(info os.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }

@@ -9,14 +9,18 @@ import (
 )
 
 // loadDictionary returns the embedded dictionaries with the operator's files, or nil if
-// one of these is no good.
-func (d *decoder) loadDictionary(files []Path) *dictionary.Dictionary {
-	names := make([]string, len(files))
+// one of these is no good or nothing needs them.
+func (d *decoder) loadDictionary(c *Config) *dictionary.Dictionary {
+	replies := slices.ContainsFunc(c.Clients, func(c Client) bool { return len(c.Reply) > 0 })
+	if len(c.Dictionaries) == 0 && !replies {
+		return nil
+	}
+	names := make([]string, len(c.Dictionaries))
 	good := !d.bad["dictionaries"]
-	for i, file := range files {
+	for i, file := range c.Dictionaries {
 		path := fmt.Sprintf("dictionaries[%d]", i)
 		if !d.bad[path] {
-			if err := regularFile(file); err != nil {
+			if _, err := regularFile(file); err != nil {
 				d.fault(path, "%v", err)
 			}
 		}
@@ -43,8 +47,8 @@ var ownAttributes = []string{
 // the rest is for what the server adds, Proxy-State most of all.
 const maxReply = 3000
 
-// checkReply reads the reply attributes by the dictionary. Without one, because it has a
-// fault itself, nothing is said about them.
+// checkReply reads the reply attributes by the dictionary. Without one nothing is said about
+// them: it has a fault itself.
 func (d *decoder) checkReply(path string, c *Client, known *dictionary.Dictionary) {
 	if known == nil {
 		return

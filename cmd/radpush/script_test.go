@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"radpush": main})
+	testscript.Main(m, map[string]func(){"radpush": main, "radpush-load": sendLoad})
 }
 
 // TestScript runs the program as a user does, by the scripts in testdata/script.
