@@ -75,9 +75,8 @@ func (h *Handler) decide(ctx context.Context, r *radius.Request) (*layeh.Packet,
 		return nil, err
 	}
 	if a.Protocol == msCHAPv2 && h.inTheClear.first(a.Client) {
-		// draft-ietf-radext-deprecating-radius: whoever reads along has the password in
-		// hours.
-		h.Log.Warn("MS-CHAPv2 over UDP can be broken by whoever reads the traffic: use PAP, or a tunnel", "client", a.Client)
+		// draft-ietf-radext-deprecating-radius: 56 bits of DES are found in hours.
+		h.Log.Warn("whoever reads the traffic of MS-CHAPv2 over UDP can find the passwords: use PAP, or a tunnel", "client", a.Client)
 	}
 	v, err := h.Engine.Login(ctx, a)
 	if err != nil {

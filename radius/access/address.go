@@ -86,7 +86,7 @@ func claims(r *radius.Request) iter.Seq[netip.Addr] {
 // that of eight octets reads like IPv6.
 func parseAddr(s string) netip.Addr {
 	s = strings.Trim(s, " \x00")
-	if len(s) > 64 { // no address is that long
+	if len(s) < len("::") || len(s) > 64 { // nothing, most often
 		return netip.Addr{}
 	}
 	if host, port, ok := strings.Cut(s, "["); ok && host != "" && strings.HasSuffix(port, "]") {

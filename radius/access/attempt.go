@@ -52,7 +52,7 @@ func isUserName(name string) bool {
 
 // isHidden reports whether a character steers what is shown and is not shown itself.
 func isHidden(r rune) bool {
-	return r != utf8.RuneError && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // printable returns what a stranger sent as text for a log: nothing hidden, valid UTF-8.

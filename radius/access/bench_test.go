@@ -38,12 +38,12 @@ func BenchmarkMSCHAP2Equal(b *testing.B) {
 }
 
 // typical is an engine that compares what the real one compares: the triggers, then the
-// codes of a window of one token.
+// codes of one token, that of the current step first.
 func typical(a login.Attempt) (login.Verdict, error) {
 	if _, ok := login.Trigger(a.Passcode); ok {
 		return login.Verdict{Outcome: login.Accept}, nil
 	}
-	for _, code := range [...]string{"755224", "287082", "123456"} {
+	for _, code := range [...]string{"123456", "755224", "287082"} {
 		if a.Passcode.Equal(code) {
 			return login.Verdict{Outcome: login.Accept}, nil
 		}

@@ -79,6 +79,7 @@ func newMSCHAP2(challenge, response, user []byte) (*msCHAP2, error) {
 	if len(challenge) != 16 || len(response) != 50 {
 		return nil, badPasscode
 	}
+	// Ident, Flags (always 0), Peer-Challenge, 8 reserved octets, NT-Response.
 	m := &msCHAP2{identifier: response[0], response: [24]byte(response[26:])}
 	// RFC 2759, sections 4 and 8.2: the name without the domain in front, otherwise as
 	// it was typed.
@@ -95,10 +96,7 @@ func newMSCHAP2(challenge, response, user []byte) (*msCHAP2, error) {
 // bits of a hash were hit.
 func (m *msCHAP2) Equal(candidate string) bool {
 	key := m.key(candidate)
-	if key.encrypt(m, 0) == 0 {
-		return false
-	}
-	if key.encrypt(m, 1)&key.encrypt(m, 2) == 0 {
+	if key.opens(m, 0) == 0 || key.opens(m, 1)&key.opens(m, 2) == 0 {
 		return false
 	}
 	m.matched, m.ntHash = true, key.hash
@@ -117,22 +115,15 @@ type ntKey struct {
 	blocks [3]cipher.Block // nil: to be made
 }
 
-// encrypt encrypts the challenge with one of the three keys and returns 1 if that is what
-// the peer sent, in constant time.
-func (k *ntKey) encrypt(m *msCHAP2, i int) int {
+// opens returns 1 if the challenge, encrypted with one of the three keys, is what the peer
+// sent, else 0; in constant time.
+func (k *ntKey) opens(m *msCHAP2, i int) int {
 	block := k.blocks[i]
 	if block == nil {
-		block = k.block(i)
+		block = newDES(k.hash, i)
 	}
 	block.Encrypt(m.block[:], m.challenge[:])
 	return subtle.ConstantTimeCompare(m.block[:], m.response[8*i:8*i+8])
-}
-
-// block makes one of the three ciphers.
-func (k *ntKey) block(i int) cipher.Block {
-	var keys [21]byte
-	copy(keys[:], k.hash[:])
-	return newDES(keys[7*i : 7*i+7])
 }
 
 // key returns the key of a candidate.
@@ -156,14 +147,14 @@ var triggerKeys = sync.OnceValue(func() []ntKey {
 	h := md4.New()
 	keys := make([]ntKey, utf8.RuneSelf+1)
 	for c := range keys {
-		k := &keys[c]
-		if c < utf8.RuneSelf {
-			k.hash = ntHash(h, string(rune(c)))
-		} else {
-			k.hash = ntHash(h, "")
+		text := string(rune(c))
+		if c == utf8.RuneSelf {
+			text = ""
 		}
+		k := &keys[c]
+		k.hash = ntHash(h, text)
 		for i := range k.blocks {
-			k.blocks[i] = k.block(i)
+			k.blocks[i] = newDES(k.hash, i)
 		}
 	}
 	return keys
@@ -186,18 +177,21 @@ func ntHash(h hash.Hash, candidate string) (sum [16]byte) {
 	return sum
 }
 
-// newDES returns the cipher for a key of 56 bits, to which DES wants eight of parity
-// that it does not look at (RFC 2759, section 8.6).
-func newDES(key []byte) cipher.Block {
+// newDES returns the cipher for one of the three keys that a hash is. A key is seven octets,
+// in which DES wants an eighth bit of parity after every seventh; it does not look at it
+// (RFC 2759, sections 8.5 and 8.6).
+func newDES(hash [16]byte, i int) cipher.Block {
+	var filled [21]byte
+	copy(filled[:], hash[:])
 	bits := uint64(0)
-	for _, k := range key[:7] {
-		bits = bits<<8 | uint64(k)
+	for _, octet := range filled[7*i : 7*i+7] {
+		bits = bits<<8 | uint64(octet)
 	}
-	var padded [8]byte
-	for i := range padded {
-		padded[i] = byte(bits >> (49 - 7*i) << 1)
+	var key [8]byte
+	for j := range key {
+		key[j] = byte(bits >> (49 - 7*j) << 1)
 	}
-	block, err := des.NewCipher(padded[:])
+	block, err := des.NewCipher(key[:])
 	if err != nil {
 		panic(err) // eight octets are a key
 	}

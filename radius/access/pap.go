@@ -11,8 +11,6 @@ import (
 // A pap is a passcode that the server can read (RFC 2865, section 5.2).
 type pap struct{ text string }
 
-func papOf(text string) pap { return pap{text} }
-
 // newPAP decrypts a User-Password.
 //
 // NULs are cut from the end only. With a wrong secret the password is random octets, and
@@ -31,7 +29,7 @@ func newPAP(hidden, secret []byte, authenticator [16]byte) (pap, error) {
 		}
 		previous = hidden[:16]
 	}
-	return papOf(strings.TrimRight(string(text), "\x00")), nil
+	return pap{strings.TrimRight(string(text), "\x00")}, nil
 }
 
 // Equal implements login.Passcode.

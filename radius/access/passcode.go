@@ -18,8 +18,8 @@ type passcode interface {
 // readPasscode returns the passcode of an Access-Request, a refusal, or an error for one
 // that is to be discarded.
 func readPasscode(r *radius.Request) (passcode, error) {
-	pap, hasPAP := r.Lookup(rfc2865.UserPassword_Type)
-	chap, hasCHAP := r.Lookup(rfc2865.CHAPPassword_Type)
+	password, hasPAP := r.Lookup(rfc2865.UserPassword_Type)
+	chapPassword, hasCHAP := r.Lookup(rfc2865.CHAPPassword_Type)
 	ms := readMicrosoft(r.Attributes)
 	_, hasEAP := r.Lookup(rfc2869.EAPMessage_Type)
 	_, hasARAP := r.Lookup(rfc2869.ARAPPassword_Type)
@@ -43,11 +43,11 @@ func readPasscode(r *radius.Request) (passcode, error) {
 	case ms.other:
 		return nil, noMSCHAPv1
 	case hasCHAP:
-		return newCHAP(r, chap)
+		return newCHAP(r, chapPassword)
 	case hasARAP, hasDigest:
 		return nil, otherPasscode
-	case hasPAP && len(pap) > 0:
-		p, err := newPAP(pap, r.Secret, r.Authenticator)
+	case len(password) > 0:
+		p, err := newPAP(password, r.Secret, r.Authenticator)
 		if err != nil || p.text != "" {
 			return p, err
 		}
@@ -60,7 +60,7 @@ func readPasscode(r *radius.Request) (passcode, error) {
 	case serviceAuthorizeOnly, rfc2865.ServiceType_Value_CallCheck:
 		return nil, noPasscode // such a request has none, which is not the same
 	}
-	return papOf(""), nil
+	return pap{}, nil
 }
 
 // RFC 3576, section 3.1.
