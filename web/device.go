@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,20 +17,52 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
 
 	"radpush/push"
 	"radpush/web/wire"
 )
 
 // A deviceAPI serves devices (statements 9.1 to 9.3). What it remembers lives as long as
-// the handler that it is made for.
+// it does.
 type deviceAPI struct {
 	*Server
-	closing <-chan struct{}
-	nobody  push.Device // whose key fits nobody's signature
+	closing <-chan struct{} // ends the polls
+	nobody  push.Device     // whose key fits nobody's signature
 	nonces  *nonces
-	devices limits
 	polls   polls
+
+	anybody   limits // all requests, by address: many devices share one
+	enrolling limits // tries of codes, by address
+	devices   limits // signed requests, by device
+}
+
+// keysKept is how many addresses, and devices, have their tries counted.
+const keysKept = 50_000
+
+func (s *Server) api(closing <-chan struct{}) *deviceAPI {
+	return &deviceAPI{
+		Server:    s,
+		closing:   closing,
+		nobody:    stranger(),
+		nonces:    newNonces(time.Now()),
+		polls:     polls{max: cmp.Or(s.MaxPolls, 10_000)},
+		anybody:   limits{rate: 50, burst: 300, max: keysKept},
+		enrolling: limits{rate: rate.Every(2 * time.Second), burst: 30, max: keysKept},
+		devices:   limits{rate: 5, burst: 30, max: keysKept},
+	}
+}
+
+func (a *deviceAPI) handler() http.Handler {
+	calls, openapi := a.register()
+	mux := http.NewServeMux()
+	mux.Handle("POST "+wire.PathEnrol, limited(&a.enrolling, bounded(calls)))
+	mux.Handle(wire.Prefix, a.signed(calls))
+	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
+	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
+	mux.HandleFunc("GET /healthz", a.health)
+	mux.HandleFunc("/", notFound)
+	return hardened(limited(&a.anybody, mux))
 }
 
 // answerTime bounds the work on an answer, which goes on when the device hangs up.
@@ -53,7 +86,7 @@ func (a *deviceAPI) register() (http.Handler, []byte) {
 		op := huma.Operation{
 			OperationID: id, Method: method, Path: path, Summary: summary,
 			BodyReadTimeout: -1, // it has been read
-			Responses:       problems(api, append(statuses, 413, 429, 503)...),
+			Responses:       problems(api, append(statuses, 408, 413, 429, 503)...),
 		}
 		if path != wire.PathEnrol {
 			op.Security = []map[string][]string{{"device": {}}}
@@ -63,19 +96,20 @@ func (a *deviceAPI) register() (http.Handler, []byte) {
 		return op
 	}
 	huma.Register(api, operation("enrol", http.MethodPost, wire.PathEnrol,
-		"Become a device of the user that the code is for", 400, 404, 422), a.enrol)
+		"Become a device of the user that the code is for", 400, 404, 415, 422), a.enrol)
 	list := operation("challenges", http.MethodGet, wire.PathChallenges,
 		"List the open challenges, now or when they change", 409, 422)
 	list.Responses["304"] = &huma.Response{Description: "The set is the one that the device knows."}
 	huma.Register(api, list, a.challenges)
 	huma.Register(api, operation("answer", http.MethodPost, wire.PathAnswer("{id}"),
-		"Approve or deny a challenge", 400, 404, 422), a.answer)
+		"Approve or deny a challenge", 400, 404, 415, 422), a.answer)
 	huma.Register(api, operation("set-address", http.MethodPut, wire.PathAddress,
-		"Say how to ring the device from now on", 400, 422), a.setAddress)
+		"Say how to ring the device from now on", 400, 415, 422), a.setAddress)
 	huma.Register(api, operation("remove-address", http.MethodDelete, wire.PathAddress,
 		"Ring the device no more; it asks by itself"), a.removeAddress)
 	huma.Register(api, operation("leave", http.MethodDelete, wire.PathDevice,
 		"Remove the device itself"), a.leave)
+	mux.HandleFunc("/", notFound)
 	return mux, document(api)
 }
 

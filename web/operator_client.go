@@ -42,6 +42,7 @@ type inProcess struct{ handler http.Handler }
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	a := &answer{header: make(http.Header), status: http.StatusOK}
 	r = r.Clone(r.Context())
+	r.RequestURI = r.URL.RequestURI() // as a server would have read it
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}

@@ -70,6 +70,10 @@ func writeProblem(w http.ResponseWriter, p *wire.Problem) {
 	_ = json.NewEncoder(w).Encode(p) // nobody to tell: the peer has gone
 }
 
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, wire.NewProblem(http.StatusNotFound, sayNotFound))
+}
+
 // problems documents the errors of an operation.
 func problems(api huma.API, statuses ...int) map[string]*huma.Response {
 	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[wire.Problem](), true, "")

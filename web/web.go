@@ -40,8 +40,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"radpush/otp"
 	"radpush/push"
 	"radpush/web/wire"
@@ -89,40 +87,13 @@ const (
 	readTimeout  = 20 * time.Second // for a whole request
 	writeTimeout = 20 * time.Second // for the answer
 	connsEach    = 256              // connections open at once from one address
-	keysKept     = 50_000           // addresses, and devices, whose tries are counted
 )
 
 //go:embed enrol.html
 var enrolPage []byte
 
 // Handler returns all that devices may ask, for tests and for use without a network.
-func (s *Server) Handler() http.Handler { return s.handler(nil) }
-
-// handler returns a handler whose polls end when closing is closed.
-func (s *Server) handler(closing <-chan struct{}) http.Handler {
-	a := &deviceAPI{
-		Server:  s,
-		closing: closing,
-		nobody:  stranger(),
-		nonces:  newNonces(time.Now()),
-		devices: limits{rate: 5, burst: 30, max: keysKept},
-		polls:   polls{max: cmp.Or(s.MaxPolls, 10_000)},
-	}
-	api, openapi := a.register()
-	anybody := &limits{rate: 50, burst: 300, max: keysKept} // many devices share an address
-	enrolling := &limits{rate: rate.Every(2 * time.Second), burst: 30, max: keysKept}
-
-	mux := http.NewServeMux()
-	mux.Handle("POST "+wire.PathEnrol, limited(enrolling, bounded(api)))
-	mux.Handle(wire.Prefix, a.signed(api))
-	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
-	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, wire.NewProblem(http.StatusNotFound, sayNotFound))
-	})
-	return hardened(limited(anybody, mux))
-}
+func (s *Server) Handler() http.Handler { return s.api(nil).handler() }
 
 func serve(contentType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -163,7 +134,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	total := cmp.Or(s.MaxConns, 10_000)
 	doors := &crowd{Listener: ln, total: total, each: min(connsEach, total)}
 	srv := &http.Server{
-		Handler:           s.handler(ctx.Done()),
+		Handler:           s.api(ctx.Done()).handler(),
 		ReadHeaderTimeout: readTimeout / 2,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
