@@ -59,9 +59,8 @@ func (b *Broker) Watch(ctx context.Context, user string) <-chan struct{} {
 // when its time is.
 func (b *Broker) watchOpen(ctx context.Context, user string) (<-chan struct{}, context.Context, context.CancelFunc) {
 	c, err := b.open(ctx, user)
-	if err != nil && ctx.Err() == nil {
-		b.log().Error("push: watch challenges", "user", user, "err", err)
-		over, stop := context.WithTimeout(ctx, time.Second) // then again
+	if err != nil {
+		over, stop := context.WithTimeout(ctx, time.Second) // whoever looks then is told, or it is well again
 		return nil, over, stop
 	}
 	if c == nil {
