@@ -1,16 +1,26 @@
 // Package radius serves RADIUS over UDP (RFC 2865, 2866, 2869, 5080, 5997) for a
 // server that may hold a request for a minute before it answers.
 //
-// A [Server] owns a socket. For each datagram it asks, in this order: is the source a
-// known client; is the packet well formed; is it authentic (Message-Authenticator,
-// and the client's policy against CVE-2024-3596); is it a duplicate. Only then does
-// it reach the [Handler], in a goroutine of its own, of which there is a bounded
-// number. What fails on the way is discarded in silence and counted.
+// A [Server] answers on one or more sockets. For each datagram it asks, in this order:
+// is the source a known client; is the packet well formed; is it authentic
+// (Message-Authenticator, and the client's policy against CVE-2024-3596); is it a
+// duplicate. Only then does it reach the [Handler], in a goroutine of its own, of which
+// there is a bounded number. What fails on the way is discarded in silence and counted.
 //
 // The handler may take as long as it likes. A retransmission that arrives meanwhile
 // is ignored; one that arrives after the reply is given the same bytes again. A
 // handler that returns no reply stays silent, so that the NAS can retransmit or turn
 // to another server; a handler that panics costs one request.
+//
+// The life of a request, once it has passed the checks:
+//
+//	held ──► delayed ──► answered ──► forgotten   an Access-Reject waits a second
+//	  │ └─────────────────▲                       any other reply
+//	  ├──► forgotten                              no reply: a retransmission starts anew
+//	  └──► given up                               its identifier was used for a new request,
+//	                                              or the shutdown could wait no longer
+//
+// [Exchange] is the other side: it sends a request as a NAS does.
 //
 // Packets are those of layeh.com/radius, used as a codec only: see docs/divergences.md
 // for what its own server does not do. This package never sees a user.
@@ -18,6 +28,11 @@ package radius
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -30,8 +45,10 @@ type Handler interface {
 	// ServeRADIUS returns the reply, made by r.Packet.Response, or nil for none. An
 	// error is logged and nothing is sent: silence lets the NAS fail over. The
 	// server adds Message-Authenticator (first) and Proxy-State (last), and delays
-	// an Access-Reject. Ctx ends when the request is given up: the NAS reused its
-	// identifier for a new request, or a shutdown has waited long enough.
+	// an Access-Reject. A reply that does not fit into 4,096 octets is an error too:
+	// what would have to be left out might be what restricts the user. Ctx ends when
+	// the request is given up: the NAS reused its identifier for a new request, or a
+	// shutdown has waited long enough.
 	ServeRADIUS(ctx context.Context, r *Request) (*radius.Packet, error)
 }
 
@@ -52,12 +69,13 @@ type Client struct {
 	NoStatusServer              bool // do not answer Status-Server
 }
 
-// A Secret is a RADIUS shared secret. It prints and logs as "[secret]".
+// A Secret is a RADIUS shared secret. It prints, logs and marshals as "[secret]".
 type Secret []byte
 
-func (Secret) String() string       { return "[secret]" }
-func (Secret) GoString() string     { return "[secret]" }
-func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+func (s Secret) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, s.String()) }
+func (s Secret) LogValue() slog.Value         { return slog.StringValue(s.String()) }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s Secret) String() string               { return "[secret]" }
 
 // A Policy is a rule that can be learned from a client's first packet.
 type Policy uint8
@@ -81,4 +99,18 @@ type Request struct {
 	// AtOnce, set by the handler, exempts an Access-Reject from the reject delay: for
 	// one that answers no guess, such as a denial by the user.
 	AtOnce bool
+}
+
+// Digest returns 22 printable characters that tell true retransmissions from new
+// requests: a hash of the peer's address and port, code, identifier and authenticator
+// (RFC 5080, section 2.2.2). It is the same after a restart of the server.
+func (r *Request) Digest() string {
+	addr := r.Peer.Addr().As16()
+	b := append(make([]byte, 0, 64), addr[:]...)
+	b = binary.BigEndian.AppendUint16(b, r.Peer.Port())
+	b = append(b, byte(r.Code), r.Identifier)
+	b = append(b, r.Authenticator[:]...)
+	b = append(b, r.Peer.Addr().Zone()...)
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
