@@ -19,18 +19,29 @@ import (
 // the user's tap or the end of the hold for a push. An error, ctx's too, means that
 // nobody knows: the caller sends nothing (statement 5.5).
 func (e *Engine) Login(ctx context.Context, a Attempt) (Verdict, error) {
+	v, wait, err := e.Begin(ctx, a)
+	if wait != nil {
+		return wait()
+	}
+	return v, err
+}
+
+// Begin is the part of Login before the wait for the user. If there is a verdict it returns
+// that; else wait, which must be called and returns what Login does. Wait is best called
+// in a goroutine of its own: until the user answers it needs next to no stack.
+func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, wait func() (Verdict, error), err error) {
 	for _, s := range []*string{&a.User, &a.NAS, &a.Station} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD") // rows and prompts are text
 	}
 	if a.State != "" {
 		// No challenge is open under any State: unknown or expired (statement 4.4).
-		return e.reject(ctx, &a, NoMethod, UnknownState)
+		v, err = e.reject(ctx, &a, NoMethod, UnknownState)
+	} else if trigger, ok := Trigger(a.Passcode); ok {
+		return e.ask(ctx, &a, trigger)
+	} else {
+		v, err = e.verify(ctx, &a)
 	}
-	trigger, ok := Trigger(a.Passcode)
-	if !ok {
-		return e.verify(ctx, &a)
-	}
-	return e.ask(ctx, &a, trigger)
+	return v, nil, err
 }
 
 // verify checks a code against the user's tokens and uses it up, in one update: the try
@@ -68,36 +79,56 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 }
 
 // ask starts what a trigger asks for.
-func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (Verdict, error) {
+func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict, wait func() (Verdict, error), err error) {
+	why, err := e.cannotPush(ctx, a, trigger)
+	if err != nil {
+		return Verdict{}, nil, err
+	}
+	if why != "" {
+		v, err = e.reject(ctx, a, NoMethod, why)
+		return v, nil, err
+	}
+	ended, err := e.Push.Begin(ctx, e.question(a, trigger))
+	if err != nil {
+		v, err = e.unasked(ctx, a, err)
+		return v, nil, err
+	}
+	return Verdict{}, func() (Verdict, error) {
+		c, err := ended()
+		if err != nil {
+			return Verdict{}, fmt.Errorf("login: push: %w", err)
+		}
+		return e.answered(ctx, a, &c)
+	}, nil
+}
+
+// cannotPush returns why a trigger does not ask for a push, "" if it does.
+func (e *Engine) cannotPush(ctx context.Context, a *Attempt, trigger string) (Reason, error) {
 	user, err := e.Users.Get(ctx, UserKey(a.User))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return e.reject(ctx, a, NoMethod, UnknownUser)
+		return UnknownUser, nil
 	case err != nil:
-		return Verdict{}, fmt.Errorf("login: read user: %w", err)
+		return "", fmt.Errorf("login: read user: %w", err)
 	case user.Lock.Holds(a.Received):
-		return e.reject(ctx, a, NoMethod, Locked)
+		return Locked, nil
 	}
-	client := e.Clients[a.Client]
 	have := Enrolled{Prefers: user.Prefers}
-	if !client.NoPush {
+	if !e.Clients[a.Client].NoPush {
 		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
-			return Verdict{}, fmt.Errorf("login: look for devices: %w", err)
+			return "", fmt.Errorf("login: look for devices: %w", err)
 		}
 	}
 	if have.Method(trigger) != ByPush {
-		return e.reject(ctx, a, NoMethod, NothingEnrolled)
+		return NothingEnrolled, nil
 	}
-	c, err := e.Push.Ask(ctx, e.question(a, client, trigger))
-	if err != nil {
-		return e.unasked(ctx, a, err)
-	}
-	return e.answered(ctx, a, &c)
+	return "", nil
 }
 
 // question describes the login to the user, and to the broker what makes another
 // request the same login (statements 2.2, 2.13).
-func (e *Engine) question(a *Attempt, client Client, trigger string) push.Question {
+func (e *Engine) question(a *Attempt, trigger string) push.Question {
+	client := e.Clients[a.Client]
 	hold := client.Hold
 	if hold == 0 {
 		hold = 30 * time.Second

@@ -61,7 +61,7 @@ func memory() (heap, stacks uint64) {
 }
 
 // BenchmarkHeld measures what a login costs that waits for its user: goroutine, stack,
-// timer and watch. The stacks have nothing above Ask but the test.
+// timer and watch.
 func BenchmarkHeld(b *testing.B) {
 	const held = 100_000
 	s := boltServer(b)
@@ -76,28 +76,23 @@ func BenchmarkHeld(b *testing.B) {
 	heap, stacks := memory()
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	starting := make(chan struct{}, 256)
 	began, used := time.Now(), cpu()
-	for i := range held {
-		starting <- struct{}{}
+	parallel(held, func(i int) {
+		q := question()
+		q.User, q.Expires = user(i), time.Now().Add(time.Hour)
+		wait, err := s.Begin(ctx, q)
+		if err != nil {
+			b.Error(err)
+			return
+		}
 		all.Go(func() {
-			q := question()
-			q.User, q.Expires = user(i), time.Now().Add(time.Hour)
-			q.Asked = func(context.Context, push.Challenge) error {
-				<-starting
-				return nil
-			}
-			if _, err := s.Ask(ctx, q); !errors.Is(err, context.Canceled) {
+			if _, err := wait(); !errors.Is(err, context.Canceled) {
 				b.Error(err)
 			}
 		})
-	}
-	for len(starting) > 0 {
-		time.Sleep(time.Millisecond)
-	}
+	})
 	b.ReportMetric(float64(cpu()-used)/held, "cpu-ns/ask")
 	b.ReportMetric(held/time.Since(began).Seconds(), "ask/s")
-	time.Sleep(time.Second) // from Asked to the wait
 	heap2, stacks2 := memory()
 	b.ReportMetric(float64(heap2-heap)/held, "heap-B/held")
 	b.ReportMetric(float64(stacks2-stacks)/held, "stack-B/held")

@@ -32,22 +32,47 @@ func (b *Broker) Available(ctx context.Context, user string) (bool, error) {
 // Otherwise a challenge is made, unless it is ErrCoolingDown, ErrPaused or ErrNoDevice,
 // and every active device is rung.
 func (b *Broker) Ask(ctx context.Context, q Question) (Challenge, error) {
-	// Many logins wait here at once, and a stack shrinks only as far as four times what
-	// is used of it. What is large is done and gone before the wait; this frame and the
-	// next keep an ID and a deadline.
-	c, devices, err := b.begin(ctx, &q)
+	wait, err := b.Begin(ctx, q)
 	if err != nil {
 		return Challenge{}, err
 	}
-	if c.Outcome == Open {
-		hold, cancel := context.WithDeadline(ctx, earlier(q.Expires, c.Expires))
-		defer cancel()
-		b.ring(hold, c, devices)
-		if c, err = b.wait(ctx, hold, c.ID); err != nil {
-			return Challenge{}, err
-		}
+	return wait()
+}
+
+// Begin is the part of Ask before the wait, and returns the wait, which must be called.
+// A hundred thousand logins may wait at once: what needs a deep stack is done here, so
+// that wait, called in a goroutine of its own, needs none until the challenge has ended.
+func (b *Broker) Begin(ctx context.Context, q Question) (wait func() (Challenge, error), err error) {
+	c, devices, err := b.begin(ctx, &q)
+	if err != nil {
+		return nil, err
 	}
-	return *c, nil
+	if c.Outcome != Open {
+		return func() (Challenge, error) { return *c, nil }, nil
+	}
+	hold, cancel := context.WithDeadline(ctx, earlier(q.Expires, c.Expires))
+	id, changed := c.ID, b.Challenges.Watch(hold, c.ID)
+	b.ring(hold, c, devices)
+	switch c, err := b.ended(ctx, hold, id); { // before the watch was in force
+	case err != nil:
+		cancel()
+		return nil, err
+	case c != nil:
+		cancel()
+		return func() (Challenge, error) { return *c, nil }, nil
+	}
+	return func() (Challenge, error) {
+		defer cancel()
+		for {
+			select {
+			case <-changed:
+			case <-hold.Done():
+			}
+			if c, err := b.ended(ctx, hold, id); err != nil || c != nil {
+				return *c, err
+			}
+		}
+	}, nil
 }
 
 // begin returns the challenge that answers the question, its outcome as of now, and, if
@@ -235,27 +260,23 @@ func (b *Broker) takeBack(ctx context.Context, id string) {
 	}
 }
 
-// wait returns a challenge when it has ended or hold is over.
-func (b *Broker) wait(ctx, hold context.Context, id string) (*Challenge, error) {
-	stored := context.WithoutCancel(ctx) // what is in the store at the end counts
-	changed := b.Challenges.Watch(hold, id)
-	for {
-		over := hold.Err() != nil
-		c, err := b.look(stored, id)
-		switch {
-		case err != nil, c.Outcome != Open:
-			return c, err
-		case ctx.Err() != nil:
-			return nil, fmt.Errorf("push: wait for answer: %w", ctx.Err())
-		case over:
-			c.Outcome, c.Ended = Expired, time.Now()
-			return c, nil
-		}
-		select {
-		case <-changed:
-		case <-hold.Done():
-		}
+// ended returns a challenge if it has ended or hold is over, nil if not. It never returns
+// nil with an error.
+func (b *Broker) ended(ctx, hold context.Context, id string) (*Challenge, error) {
+	over := hold.Err() != nil
+	c, err := b.look(context.WithoutCancel(ctx), id) // what is in the store at the end counts
+	switch {
+	case err != nil:
+		return new(Challenge), err
+	case c.Outcome != Open:
+		return c, nil
+	case ctx.Err() != nil:
+		return new(Challenge), fmt.Errorf("push: wait for answer: %w", ctx.Err())
+	case over:
+		c.Outcome, c.Ended = Expired, time.Now()
+		return c, nil
 	}
+	return nil, nil
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -99,6 +99,12 @@ type Request struct {
 	// AtOnce, set by the handler, exempts an Access-Reject from the reject delay: for
 	// one that answers no guess, such as a denial by the user.
 	AtOnce bool
+
+	// Later, if the handler sets it and returns nil and no error, is called in a goroutine
+	// of its own and returns what ServeRADIUS would have. It is for the wait of a request
+	// that is held: a goroutine that has done work keeps a stack of 8 KB while it waits, a
+	// new one has 2.
+	Later func() (*radius.Packet, error)
 }
 
 // Digest returns 22 printable characters that tell true retransmissions from new

@@ -176,23 +176,36 @@ func (p *port) release() {
 	p.work.Done()
 }
 
-// handle has a request handled and concludes it. While the handler waits, this and what
-// calls it is all that stands on the goroutine's stack: 100,000 of them are held at a
-// time, so frames here are kept small.
+// handle has a request handled and concludes it, unless the handler asks for Later: then
+// the wait begins on a small stack, in a goroutine of its own, and this one with the stack
+// that has grown is free for the next request.
 func (p *port) handle(j job) {
-	reply, err := p.ask(j.ctx, j.request)
+	reply, err := guarded(func() (*radius.Packet, error) { return p.Handler.ServeRADIUS(j.ctx, j.request) })
+	if later := j.request.Later; later != nil && reply == nil && err == nil {
+		go p.await(j, later)
+		return
+	}
 	j.exchange.cancel() // what the handler left behind ends with it
 	p.conclude(j.exchange, j.request, reply, err)
 }
 
-// ask calls the handler. A panic costs this one request.
-func (p *port) ask(ctx context.Context, r *Request) (reply *radius.Packet, err error) {
+// await concludes a held request. While it waits, this and what later calls is all that
+// stands on the goroutine's stack: 100,000 of them are held at a time, so frames here are
+// kept small.
+func (p *port) await(j job, later func() (*radius.Packet, error)) {
+	reply, err := guarded(later)
+	j.exchange.cancel()
+	p.conclude(j.exchange, j.request, reply, err)
+}
+
+// guarded calls the handler. A panic costs this one request.
+func guarded(call func() (*radius.Packet, error)) (reply *radius.Packet, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			reply, err = nil, &panicError{v, debug.Stack()}
 		}
 	}()
-	return p.Handler.ServeRADIUS(ctx, r)
+	return call()
 }
 
 // conclude encodes the reply and sends it, at once or after the delay of a reject.

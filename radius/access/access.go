@@ -44,7 +44,8 @@ type Handler struct {
 
 // An Engine decides logins. *login.Engine is one.
 type Engine interface {
-	Login(ctx context.Context, a login.Attempt) (login.Verdict, error)
+	// Begin returns a verdict, or the wait for one.
+	Begin(ctx context.Context, a login.Attempt) (v login.Verdict, wait func() (login.Verdict, error), err error)
 }
 
 // Activity records what happened and never reaches the engine. *login.Journal is one.
@@ -78,14 +79,27 @@ func (h *Handler) decide(ctx context.Context, r *radius.Request) (*layeh.Packet,
 		// draft-ietf-radext-deprecating-radius: 56 bits of DES are found in hours.
 		h.Log.Warn("whoever reads the traffic of MS-CHAPv2 over UDP can find the passwords: use PAP, or a tunnel", "client", a.Client)
 	}
-	v, err := h.Engine.Login(ctx, a)
+	v, wait, err := h.Engine.Begin(ctx, a)
+	if wait == nil {
+		return h.decided(r, a.Passcode, v, err)
+	}
+	passcode := a.Passcode // all of a that is kept
+	r.Later = func() (*layeh.Packet, error) {
+		v, err := wait()
+		return h.decided(r, passcode, v, err)
+	}
+	return nil, nil
+}
+
+// decided answers a request with the engine's verdict.
+func (h *Handler) decided(r *radius.Request, p login.Passcode, v login.Verdict, err error) (*layeh.Packet, error) {
 	if err != nil {
 		return nil, err
 	}
 	r.AtOnce = v.AtOnce
-	h.Log.LogAttrs(ctx, slog.LevelDebug, "login decided", slog.String("user", a.User),
-		slog.String("client", a.Client), slog.String("reason", string(v.Reason)))
-	return h.reply(r, a.Passcode, v)
+	h.Log.LogAttrs(context.Background(), slog.LevelDebug, "login decided",
+		slog.String("client", r.Client.Name), slog.String("reason", string(v.Reason)))
+	return h.reply(r, p, v)
 }
 
 // A refusal is why a request is rejected before the engine sees it. It is the reason in
