@@ -92,7 +92,12 @@ func MasterKey(path string, create bool) (*Sealer, error) {
 
 // writeNew makes a file that is there whole or not at all, and never over another.
 func writeNew(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-") // mode 0600
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	f, err := os.CreateTemp(dir.Name(), ".new-") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -106,6 +111,9 @@ func writeNew(path string, b []byte) error {
 	}
 	if err == nil {
 		err = os.Link(f.Name(), path)
+	}
+	if err == nil {
+		err = dir.Sync() // the name has to last as well
 	}
 	return err
 }

@@ -37,9 +37,10 @@ type Backend interface {
 	// bytes equal to old, nothing is written.
 	Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error
 
-	// Scan yields the records whose keys begin with prefix, in key order, as they
-	// stand when the iteration reaches them. It holds nothing open while the
-	// loop's body runs. The caller owns the bytes. An error ends the sequence.
+	// Scan yields the records whose keys begin with prefix, in the order of their
+	// bytes, each key once. It holds nothing open while the loop's body runs, and
+	// reads ahead: a record that is changed meanwhile may come as it was. The caller
+	// owns the bytes. An error ends the sequence.
 	Scan(ctx context.Context, prefix string) iter.Seq2[Entry, error]
 
 	// Watch returns a channel that receives after each change of key made after
@@ -48,6 +49,6 @@ type Backend interface {
 	Watch(ctx context.Context, key string) <-chan struct{}
 
 	// Close waits for updates that have begun, then releases the store. Calls
-	// after it return an error.
+	// after it return fs.ErrClosed.
 	Close() error
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -109,9 +110,18 @@ func (t Table[T]) decode(name string, b []byte) (v T, err error) {
 		}
 	}
 	if err = decoding.Unmarshal(b, &v); err != nil {
-		return *new(T), fmt.Errorf("store: decode %s: %w", t.show(name), err)
+		return *new(T), fmt.Errorf("store: decode %s: %w", t.show(name), malformed(err))
 	}
 	return v, nil
+}
+
+// malformed returns what is wrong with a record without its content, which errors of
+// package cbor may quote.
+func malformed(err error) error {
+	if e, ok := errors.AsType[*cbor.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s does not go into %s %s", e.CBORType, e.GoType, e.StructFieldName)
+	}
+	return errors.New("not the CBOR of a record")
 }
 
 // show quotes a key for an error: it may hold what a stranger typed.

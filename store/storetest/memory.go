@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"iter"
 	"maps"
@@ -20,6 +21,7 @@ type Memory struct {
 	Fail func(key string) error
 
 	mu      sync.Mutex
+	closed  bool
 	values  map[string][]byte
 	watches map[string]map[chan struct{}]bool
 }
@@ -30,7 +32,10 @@ func (m *Memory) Get(ctx context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v, ok := m.values[key]
-	if !ok {
+	switch {
+	case m.closed:
+		return nil, fs.ErrClosed
+	case !ok:
 		return nil, fs.ErrNotExist
 	}
 	return bytes.Clone(v), nil
@@ -39,10 +44,16 @@ func (m *Memory) Get(ctx context.Context, key string) ([]byte, error) {
 func (m *Memory) Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return fs.ErrClosed
+	}
 	old, had := m.values[key]
 	v, err := fn(old)
 	if err != nil {
 		return err
+	}
+	if key == "" || len(key) > 1<<10 || len(v) > 1<<20 {
+		return fmt.Errorf("storetest: key of %d bytes, value of %d", len(key), len(v))
 	}
 	if m.Fail != nil {
 		if err := m.Fail(key); err != nil {
@@ -71,11 +82,19 @@ func (m *Memory) Update(ctx context.Context, key string, fn func(old []byte) ([]
 func (m *Memory) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, error] {
 	return func(yield func(store.Entry, error) bool) {
 		m.mu.Lock()
-		keys := slices.Sorted(maps.Keys(m.values))
+		keys, closed := slices.Sorted(maps.Keys(m.values)), m.closed
 		m.mu.Unlock()
+		if closed {
+			yield(store.Entry{}, fs.ErrClosed)
+			return
+		}
 		for _, k := range keys {
 			if !strings.HasPrefix(k, prefix) {
 				continue
+			}
+			if err := ctx.Err(); err != nil {
+				yield(store.Entry{}, err)
+				return
 			}
 			v, err := m.Get(ctx, k)
 			if err == nil && !yield(store.Entry{Key: k, Value: v}, nil) {
@@ -106,4 +125,12 @@ func (m *Memory) Watch(ctx context.Context, key string) <-chan struct{} {
 	return c
 }
 
-func (m *Memory) Close() error { return nil }
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return fs.ErrClosed
+	}
+	m.closed = true
+	return nil
+}

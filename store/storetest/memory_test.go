@@ -1,0 +1,11 @@
+package storetest
+
+import (
+	"testing"
+
+	"radpush/store"
+)
+
+func TestMemory(t *testing.T) {
+	promises(t, func(t *testing.T) store.Backend { return new(Memory) })
+}
