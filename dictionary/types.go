@@ -46,10 +46,15 @@ func (a *Attribute) encode(text string) ([]byte, error) {
 		return []byte(text), nil
 
 	case freeradius.AttributeOctets, freeradius.AttributeABinary:
-		digits, ok := strings.CutPrefix(text, "0x")
-		b, err := hex.DecodeString(digits)
-		if !ok || err != nil || len(b) == 0 {
-			return wrong("0x and pairs of hex digits")
+		b := []byte(text)
+		if digits, ok := strings.CutPrefix(text, "0x"); ok {
+			var err error
+			if b, err = hex.DecodeString(digits); err != nil {
+				return wrong("0x and pairs of hex digits")
+			}
+		}
+		if len(b) == 0 {
+			return nil, errors.New("the value is empty")
 		}
 		if a.Size > 0 && len(b) != a.Size {
 			return nil, fmt.Errorf("has %d octets, must have %d", len(b), a.Size)

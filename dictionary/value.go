@@ -24,7 +24,7 @@ const vendorSpecific = 26
 // ":1" to ":31" behind it for a tag. What the text has to be depends on the type:
 //
 //	string               the text itself
-//	octets               0x and hex digits
+//	octets               0x and hex digits, or text that does not begin so
 //	integer, byte, …     a number, or one of its names in the dictionary
 //	ipaddr, ipv6addr     an address
 //	ipv4prefix, ipv6prefix  a network, 2001:db8::/32

@@ -53,6 +53,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"Reply-Message", "Grüß Gott", "12 4772c3bcc39f20476f7474"},
 		{"class", "0x00FF10", "19 00ff10"},
+		{"Class", "OU=Staff", "19 4f553d5374616666"},
 		{"Framed-IP-Address", "192.0.2.1", "08 c0000201"},
 		{"Framed-IPv6-Address", "2001:db8::1", "a8 20010db8000000000000000000000001"},
 		{"Framed-IPv6-Prefix", "2001:db8:aa00::/40", "61 002820010db8aa"},
@@ -122,9 +123,8 @@ func TestParseFaults(t *testing.T) {
 		{"Cisco-AVPair", strings.Repeat("x", 248), "too long by 1 octets"},
 		{"Tunnel-Private-Group-Id:1", strings.Repeat("x", 253), "too long by 1 octets"},
 		{"Tunnel-Password", strings.Repeat("x", 240), "too long by 6 octets"},
-		{"Class", "ff", "is not 0x and pairs"},
 		{"Class", "0xf", "is not 0x and pairs"},
-		{"Class", "0x", "is not 0x and pairs"},
+		{"Class", "0x", "the value is empty"},
 		{"T-Octets", "0x01", "has 1 octets, must have 3"},
 		{"Framed-IP-Address", "2001:db8::1", "is not an IPv4 address"},
 		{"Framed-IP-Address", "10.0.0.300", `"10.0.0.300" is not an IPv4 address`},
@@ -145,7 +145,7 @@ func TestParseFaults(t *testing.T) {
 			t.Errorf("%s = %s: %v, want %s", tt.name, tt.text, err, tt.want)
 		}
 	}
-	if _, err := d.Parse("MS-MPPE-Send-Key", "hunter2"); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if _, err := d.Parse("MS-MPPE-Send-Key", "0xhunter2"); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a secret is shown: %v", err)
 	}
 	v, err := d.Parse("Tunnel-Password", "x")

@@ -66,6 +66,9 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 				reason = CodeAccepted
 				return u, nil
 			}
+			if t.Used != 0 && a.Passcode.Equal(t.Code(t.Used)) {
+				reason = ReplayedCode
+			}
 		}
 		return u, nil
 	})
@@ -326,7 +329,7 @@ func (e *Engine) reject(ctx context.Context, a *Attempt, m Method, why Reason) (
 		}
 	case NothingEnrolled:
 		v.Message = sayNothing
-	case WrongPasscode:
+	case WrongPasscode, ReplayedCode:
 		v.Retry = true
 	case PushElsewhere:
 		v.Message = sayElsewhere

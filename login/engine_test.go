@@ -643,6 +643,7 @@ func TestActivity_6_4_EveryLoginIsARow(t *testing.T) {
 			reason login.Reason
 		}{
 			{attempt(tok.Code(tok.Step(time.Now()))), login.CodeAccepted},
+			{attempt(tok.Code(tok.Step(time.Now()))), login.ReplayedCode},
 			{attempt("123"), login.WrongPasscode},
 			{attempt(""), login.NothingEnrolled},
 			{login.Attempt{User: "nobody", Client: "vpn", Passcode: text("123456"), Received: time.Now()}, login.UnknownUser},

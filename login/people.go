@@ -152,6 +152,9 @@ func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Durat
 // fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
 func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
 	var t otp.Token
+	if err := d.Validate(); err != nil { // before the code is used up
+		return d, t, err
+	}
 	user, err := e.Devices.Redeem(ctx, code)
 	if err != nil {
 		return d, t, err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/md5"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -8,9 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"crypto/hmac"
-	"crypto/md5"
 
 	wire "layeh.com/radius"
 	"layeh.com/radius/rfc2865"
@@ -29,8 +28,8 @@ type load struct {
 
 // A loadReport is what came of it.
 type loadReport struct {
-	Accepted, Rejected int
-	Took               time.Duration
+	Accepted, Rejected, Resent int
+	Took                       time.Duration
 }
 
 // perSocket is how many logins a socket has in flight: half of its identifiers, so that
@@ -77,7 +76,7 @@ func (l load) send() (loadReport, error) {
 	if err := failed.Load(); err != nil {
 		return loadReport{}, *err
 	}
-	var accepted, rejected atomic.Int64
+	var accepted, rejected, resent atomic.Int64
 	start := time.Now()
 	sockets := max(1, l.InFlight/perSocket)
 	for s := range sockets {
@@ -88,36 +87,51 @@ func (l load) send() (loadReport, error) {
 		defer conn.Close()
 		wg.Go(func() {
 			slots := make(chan struct{}, min(l.InFlight, perSocket))
+			var pending [256]atomic.Int32 // by identifier: 1 + number of the request
 			mine := (l.Logins - s + sockets - 1) / sockets
 			go func() {
 				id := byte(0)
 				for i := s; i < l.Logins; i += sockets {
 					slots <- struct{}{}
-					b := requests[i]
-					setIdentifier(b, id)
-					id++
-					if _, err := conn.Write(b); err != nil {
+					for pending[id].Load() != 0 {
+						id++
+					}
+					setIdentifier(requests[i], id)
+					pending[id].Store(int32(i) + 1)
+					if _, err := conn.Write(requests[i]); err != nil {
 						return
 					}
+					id++
 				}
 			}()
 			buffer := make([]byte, 4096)
-			for range mine {
-				conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			for got, patience := 0, 20; got < mine && patience > 0; {
+				conn.SetReadDeadline(time.Now().Add(time.Second / 2))
 				if _, err := conn.Read(buffer); err != nil {
-					return // lost: the counts say so
+					patience--
+					for id := range pending { // what a NAS does: send the same again
+						if i := pending[id].Load(); i != 0 {
+							resent.Add(1)
+							conn.Write(requests[i-1])
+						}
+					}
+					continue
+				}
+				if pending[buffer[1]].Swap(0) == 0 {
+					continue // a second reply, to a request that was sent again
 				}
 				if wire.Code(buffer[0]) == wire.CodeAccessAccept {
 					accepted.Add(1)
 				} else {
 					rejected.Add(1)
 				}
+				got++
 				<-slots
 			}
 		})
 	}
 	wg.Wait()
-	return loadReport{Accepted: int(accepted.Load()), Rejected: int(rejected.Load()), Took: time.Since(start)}, nil
+	return loadReport{Accepted: int(accepted.Load()), Rejected: int(rejected.Load()), Resent: int(resent.Load()), Took: time.Since(start)}, nil
 }
 
 // request returns the datagram of one login, Message-Authenticator first and still to be

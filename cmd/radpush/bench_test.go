@@ -177,6 +177,7 @@ func benchmarkLogins(b *testing.B, l load) {
 	}
 	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(b.N), "cpu-us/login")
 	b.ReportMetric(float64(b.N)/report.Took.Seconds(), "logins/s")
+	b.ReportMetric(float64(report.Resent)/float64(b.N), "resent/login")
 	b.ReportMetric(0, "ns/op") // it has the time in which the second process prepares
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"radpush/dictionary"
+	"radpush/radius/access"
 )
 
 // loadDictionary returns the embedded dictionaries with the operator's files, or nil if
@@ -37,12 +38,6 @@ func (d *decoder) loadDictionary(c *Config) *dictionary.Dictionary {
 	return known
 }
 
-// ownAttributes are those that the server alone puts into a reply.
-var ownAttributes = []string{
-	"message-authenticator", "proxy-state", "state", "eap-message", // RFC 3579, RFC 2865
-	"ms-chap2-success", "ms-chap-error", "ms-mppe-send-key", "ms-mppe-recv-key", // RFC 2548
-}
-
 // maxReply is how many octets of a packet (4,096: RFC 2865, section 3) are the client's:
 // the rest is for what the server adds, Proxy-State most of all.
 const maxReply = 3000
@@ -57,23 +52,18 @@ func (d *decoder) checkReply(path string, c *Client, known *dictionary.Dictionar
 	for i := range c.Reply {
 		attribute := &c.Reply[i]
 		at := joinPath(path, attribute.Name)
-		name, _, _ := strings.Cut(strings.ToLower(attribute.Name), ":")
-		if slices.Contains(ownAttributes, name) {
-			d.fault(at, "the server alone can set this attribute")
-			continue
-		}
 		for j, text := range attribute.Values {
 			at := fmt.Sprintf("%s[%d]", at, j)
 			if d.bad[at] {
 				continue
 			}
 			value, err := known.Parse(attribute.Name, text)
-			switch {
-			case err != nil:
+			if err != nil {
 				d.fault(at, "%s", strings.TrimPrefix(err.Error(), "dictionary: "))
 				continue
-			case value.Attribute.Encrypt == dictionary.Hidden:
-				d.fault(at, "only a request can carry this attribute")
+			}
+			if err := access.CheckReply(value); err != nil {
+				d.fault(at, "%s", strings.TrimPrefix(err.Error(), "access: "))
 				continue
 			}
 			attribute.secret = value.Attribute.Encrypt != dictionary.Plain

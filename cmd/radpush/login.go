@@ -50,7 +50,7 @@ Access-Accept and 1 for everything else.`,
 			if !asJSON {
 				n.show = c.OutOrStdout()
 				var err error
-				if n.names, err = dictionary.Load(); err != nil {
+				if n.names, err = dictionary.Load(n.files...); err != nil {
 					return err
 				}
 			}
@@ -95,10 +95,15 @@ func (n *nas) findServer(file *configFile, secretFile string) error {
 		}
 		n.secret = radius.Secret(strings.TrimRight(string(b), "\r\n"))
 	}
-	if n.server != "" && secretFile != "" {
-		return nil
-	}
 	cfg, err := file.Load()
+	if err == nil {
+		for _, path := range cfg.Dictionaries {
+			n.files = append(n.files, string(path))
+		}
+	}
+	if n.server != "" && secretFile != "" {
+		return nil // the dictionaries were a bonus
+	}
 	if err != nil {
 		return fmt.Errorf("--server and --secret-file say where to send the login; without them: %w", err)
 	}

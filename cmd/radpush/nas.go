@@ -31,6 +31,7 @@ type nas struct {
 
 	show  io.Writer // where the exchange is shown; nil: nowhere
 	names *dictionary.Dictionary
+	files []string // of the operator, for names
 }
 
 // A nasLogin is what a user types at a NAS, and what the NAS knows of the user.

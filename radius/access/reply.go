@@ -193,7 +193,7 @@ func CheckReply(v dictionary.Value) error {
 		}
 	}
 	if wrong {
-		return fmt.Errorf("access: %s is not for a reply to carry", a.Name)
+		return fmt.Errorf("access: %s is for the server alone to set, or for a request to carry", a.Name)
 	}
 	return nil
 }
