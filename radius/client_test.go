@@ -88,31 +88,32 @@ func TestExchangeIgnoresForgedReplies(t *testing.T) {
 				return
 			}
 			p, _ := radius.Parse(b[:n], []byte(secret))
-			forge := func(code radius.Code, change func(*radius.Packet), signed bool) {
+			forge := func(code radius.Code, change func(*radius.Packet), macSecret string) {
 				q := p.Response(code)
 				change(q)
-				if signed {
+				if macSecret != "" {
 					q.Add(80, make(radius.Attribute, 16))
 				}
 				reply, err := q.MarshalBinary()
 				if err != nil {
 					return
 				}
-				if signed {
-					copy(reply[len(reply)-16:], mac(reply, secret))
+				if macSecret != "" {
+					sign(reply, macSecret)
 				}
 				copy(reply[4:], mustResponse(q, reply))
 				_, _ = conn.WriteTo(reply, nas)
 			}
 			same := func(*radius.Packet) {}
 			_, _ = conn.WriteTo([]byte("hello"), nas)
-			forge(radius.CodeAccessAccept, same, false) // no Message-Authenticator
-			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Identifier++ }, true)
-			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Secret = []byte("other") }, true)
-			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Authenticator[0]++ }, true)
-			forge(radius.CodeAccountingResponse, same, true)
+			forge(radius.CodeAccessAccept, same, "") // no Message-Authenticator
+			forge(radius.CodeAccessAccept, same, "other")
+			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Identifier++ }, secret)
+			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Secret = []byte("other") }, secret)
+			forge(radius.CodeAccessAccept, func(q *radius.Packet) { q.Authenticator[0]++ }, secret)
+			forge(radius.CodeAccountingResponse, same, secret)
 			time.Sleep(time.Second)
-			forge(radius.CodeAccessChallenge, same, true)
+			forge(radius.CodeAccessChallenge, same, secret)
 		}()
 		nas := network.NAS(t, nasAddr, serverAddr, secret)
 		reply, resent, err := server.Exchange(t.Context(), nas.Conn, nas.PAP("alice", ""), 5*time.Second)

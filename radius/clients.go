@@ -59,7 +59,6 @@ func NewClients(clients []Client) (*ClientList, error) {
 // Client returns the client that addr belongs to. It costs a map lookup for each length
 // of prefix in use.
 func (l *ClientList) Client(addr netip.Addr) (Client, bool) {
-	addr = addr.WithZone("") // a prefix has none
 	for _, bits := range l.lengths[family(addr)] {
 		prefix, err := addr.Prefix(bits)
 		if err != nil {

@@ -51,6 +51,9 @@ func TestRetransmissionOfHeldRequestIsIgnored(t *testing.T) {
 		if got := nas.Receive(soon); got == nil || got[0] != 2 {
 			t.Fatalf("reply %x, want an Access-Accept", got)
 		}
+		if h.ctx.Err() == nil {
+			t.Error("the context goes on after the reply: what the handler left behind would leak")
+		}
 		if got := nas.Receive(time.Second); got != nil {
 			t.Errorf("second reply %x", got)
 		}

@@ -15,72 +15,58 @@ import (
 // client's name: only the first request teaches that, or a stranger could shut a proxy
 // out at will.
 type policies struct {
-	mu      sync.Mutex
-	learned map[string]learned
+	mu     sync.Mutex
+	byName map[string]learned
 }
 
 type learned struct {
 	sendsMAC bool   // Message-Authenticator is required
-	proxy    Policy // the same as Client.LimitProxyState; Auto: not learned yet
+	proxy    Policy // what Client.LimitProxyState is taken to be; Auto until learned
 }
 
 // check applies a client's policy against CVE-2024-3596 to an Access-Request, and learns
 // from it.
 func (p *policies) check(c *Client, s *summary, log *slog.Logger) discard {
-	auto := c.RequireMessageAuthenticator == Auto || c.LimitProxyState == Auto
-	single := c.Prefix.IsSingleIP()
-	if s.mac != 0 {
-		// What comes with EAP must have it in any case (RFC 3579, section 3.2), so it
-		// says nothing about the client's other requests.
-		if auto && single && !s.eap && c.RequireMessageAuthenticator == Auto {
-			p.learn(c.Name, func(l *learned) {
-				if !l.sendsMAC {
-					l.sendsMAC = true
-					log.Info("client sends Message-Authenticator: required from now on", "client", c.Name)
-				}
-			})
-		}
-		return passed
-	}
 	var l learned
-	if auto && single {
-		l = p.learn(c.Name, func(l *learned) {
-			if l.proxy != Auto {
-				return
-			}
-			l.proxy = Yes
-			if s.proxyState {
-				l.proxy = No
-			}
-			if !l.sendsMAC {
-				log.Warn("client sends no Message-Authenticator: replies to it can be forged (CVE-2024-3596)",
-					"client", c.Name, "proxy", s.proxyState)
-			}
-		})
+	if (c.RequireMessageAuthenticator == Auto || c.LimitProxyState == Auto) && c.Prefix.IsSingleIP() {
+		l = p.learn(c, s, log)
 	}
 	switch {
-	case c.RequireMessageAuthenticator == Yes || c.RequireMessageAuthenticator == Auto && l.sendsMAC:
-		return lacksAuthenticator
-	case !s.proxyState:
+	case s.mac != 0:
 		return passed
-	case c.LimitProxyState == Yes || c.LimitProxyState == Auto && l.proxy == Yes:
+	case c.RequireMessageAuthenticator == Yes, c.RequireMessageAuthenticator == Auto && l.sendsMAC:
+		return lacksAuthenticator
+	case s.proxyState && (c.LimitProxyState == Yes || c.LimitProxyState == Auto && l.proxy == Yes):
 		return proxied
 	}
 	return passed
 }
 
-// learn has fn look at and change what is known of a client.
-func (p *policies) learn(name string, fn func(*learned)) learned {
+// learn returns what is known of a client after a request of it.
+func (p *policies) learn(c *Client, s *summary, log *slog.Logger) learned {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.learned == nil {
-		p.learned = make(map[string]learned)
+	l := p.byName[c.Name]
+	switch {
+	case s.mac != 0 && s.eap:
+		// EAP must have it in any case (RFC 3579, section 3.2).
+	case s.mac != 0 && !l.sendsMAC:
+		l.sendsMAC = true
+		log.Info("client sends Message-Authenticator", "client", c.Name,
+			"required from now on", c.RequireMessageAuthenticator == Auto)
+	case s.mac == 0 && l.proxy == Auto:
+		l.proxy = Yes
+		if s.proxyState {
+			l.proxy = No
+		}
+		log.Warn("client sends no Message-Authenticator, so replies to it can be forged (CVE-2024-3596)",
+			"client", c.Name, "proxy", s.proxyState)
+	default:
+		return l
 	}
-	l := p.learned[name]
-	was := l
-	fn(&l)
-	if l != was {
-		p.learned[name] = l
+	if p.byName == nil {
+		p.byName = make(map[string]learned)
 	}
+	p.byName[c.Name] = l
 	return l
 }

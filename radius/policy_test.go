@@ -114,7 +114,7 @@ func TestClientsOfOneNameShareWhatIsLearned(t *testing.T) {
 		if got := third.Receive(soon); got == nil {
 			t.Error("another name: no reply")
 		}
-		if n := strings.Count(log.String(), "required from now on"); n != 1 {
+		if n := strings.Count(log.String(), "sends Message-Authenticator"); n != 1 {
 			t.Errorf("what was learned is logged %d times:\n%s", n, &log)
 		}
 	})

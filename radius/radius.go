@@ -100,11 +100,16 @@ type Request struct {
 	// one that answers no guess, such as a denial by the user.
 	AtOnce bool
 
-	// Later, if the handler sets it and returns nil and no error, is called in a goroutine
-	// of its own and returns what ServeRADIUS would have. It is for the wait of a request
-	// that is held: a goroutine that has done work keeps a stack of 8 KB while it waits, a
-	// new one has 2.
-	Later func() (*radius.Packet, error)
+	// Later, set by a handler that returns nil and no error, holds the request.
+	Later *Later
+}
+
+// A Later is how the reply to a held request comes about. Wait and then Reply are called in
+// a goroutine of its own. Wait is apart because a goroutine that has done work keeps a
+// stack of 8 KB, and one that only waits has 2.
+type Later struct {
+	Wait  func()
+	Reply func() (*radius.Packet, error) // what ServeRADIUS would have returned
 }
 
 // Digest returns 22 printable characters that tell true retransmissions from new

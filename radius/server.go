@@ -189,11 +189,11 @@ func (p *port) handle(j job) {
 	p.conclude(j.exchange, j.request, reply, err)
 }
 
-// await concludes a held request. While it waits, this and what later calls is all that
-// stands on the goroutine's stack: 100,000 of them are held at a time, so frames here are
-// kept small.
-func (p *port) await(j job, later func() (*radius.Packet, error)) {
-	reply, err := guarded(later)
+// await concludes a held request. While it waits, this is all that stands on the
+// goroutine's stack.
+func (p *port) await(j job, later *Later) {
+	later.Wait()
+	reply, err := guarded(later.Reply)
 	j.exchange.cancel()
 	p.conclude(j.exchange, j.request, reply, err)
 }
