@@ -19,17 +19,24 @@ import (
 // the user's tap or the end of the hold for a push. An error, ctx's too, means that
 // nobody knows: the caller sends nothing (statement 5.5).
 func (e *Engine) Login(ctx context.Context, a Attempt) (Verdict, error) {
-	v, wait, err := e.Begin(ctx, a)
-	if wait != nil {
-		return wait()
+	v, held, err := e.Begin(ctx, a)
+	if held == nil {
+		return v, err
 	}
-	return v, err
+	held.Wait()
+	return held.Verdict()
 }
 
-// Begin is the part of Login before the wait for the user. If there is a verdict it returns
-// that; else wait, which must be called and returns what Login does. Wait is best called
-// in a goroutine of its own: until the user answers it needs next to no stack.
-func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, wait func() (Verdict, error), err error) {
+// A Held is an attempt that waits for the user: call Wait, then Verdict. Wait needs next to
+// no stack, so that a hundred thousand goroutines can be in it.
+type Held struct {
+	*push.Pending
+	Verdict func() (Verdict, error)
+}
+
+// Begin is the part of Login before the wait. If the user is asked it returns Held, else
+// the verdict.
+func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, held *Held, err error) {
 	for _, s := range []*string{&a.User, &a.NAS, &a.Station} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD") // rows and prompts are text
 	}
@@ -82,7 +89,7 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 }
 
 // ask starts what a trigger asks for.
-func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict, wait func() (Verdict, error), err error) {
+func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict, held *Held, err error) {
 	why, err := e.cannotPush(ctx, a, trigger)
 	if err != nil {
 		return Verdict{}, nil, err
@@ -91,18 +98,18 @@ func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict
 		v, err = e.reject(ctx, a, NoMethod, why)
 		return v, nil, err
 	}
-	ended, err := e.Push.Begin(ctx, e.question(a, trigger))
+	asked, err := e.Push.Begin(ctx, e.question(a, trigger))
 	if err != nil {
 		v, err = e.unasked(ctx, a, err)
 		return v, nil, err
 	}
-	return Verdict{}, func() (Verdict, error) {
-		c, err := ended()
+	return Verdict{}, &Held{asked, func() (Verdict, error) {
+		c, err := asked.End()
 		if err != nil {
 			return Verdict{}, fmt.Errorf("login: push: %w", err)
 		}
 		return e.answered(ctx, a, &c)
-	}, nil
+	}}, nil
 }
 
 // cannotPush returns why a trigger does not ask for a push, "" if it does.

@@ -113,7 +113,7 @@ type Records[T any] interface {
 // Push rings the user's devices and waits. *push.Broker is one.
 type Push interface {
 	Available(ctx context.Context, user string) (bool, error)
-	Begin(ctx context.Context, q push.Question) (wait func() (push.Challenge, error), err error)
+	Begin(ctx context.Context, q push.Question) (*push.Pending, error)
 	Check(ctx context.Context, a push.Answer) (push.Challenge, push.Device, error)
 	Decide(ctx context.Context, a push.Answer) (push.Result, error)
 }

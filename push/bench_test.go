@@ -80,13 +80,14 @@ func BenchmarkHeld(b *testing.B) {
 	parallel(held, func(i int) {
 		q := question()
 		q.User, q.Expires = user(i), time.Now().Add(time.Hour)
-		wait, err := s.Begin(ctx, q)
+		p, err := s.Begin(ctx, q)
 		if err != nil {
 			b.Error(err)
 			return
 		}
 		all.Go(func() {
-			if _, err := wait(); !errors.Is(err, context.Canceled) {
+			p.Wait()
+			if _, err := p.End(); !errors.Is(err, context.Canceled) {
 				b.Error(err)
 			}
 		})

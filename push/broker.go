@@ -32,47 +32,90 @@ func (b *Broker) Available(ctx context.Context, user string) (bool, error) {
 // Otherwise a challenge is made, unless it is ErrCoolingDown, ErrPaused or ErrNoDevice,
 // and every active device is rung.
 func (b *Broker) Ask(ctx context.Context, q Question) (Challenge, error) {
-	wait, err := b.Begin(ctx, q)
+	p, err := b.Begin(ctx, q)
 	if err != nil {
 		return Challenge{}, err
 	}
-	return wait()
+	p.Wait()
+	return p.End()
 }
 
-// Begin is the part of Ask before the wait, and returns the wait, which must be called.
-// A hundred thousand logins may wait at once: what needs a deep stack is done here, so
-// that wait, called in a goroutine of its own, needs none until the challenge has ended.
-func (b *Broker) Begin(ctx context.Context, q Question) (wait func() (Challenge, error), err error) {
+// A Pending is a question that has been asked. A hundred thousand may wait at once, so the
+// wait is apart from everything that needs a deep stack: call Wait, best in a goroutine
+// of its own, then End.
+type Pending struct {
+	broker  *Broker
+	id      string
+	ctx     context.Context
+	expires time.Time
+	timer   *time.Timer        // that fires then
+	changed <-chan struct{}    // the challenge's record
+	unring  context.CancelFunc // ends the rings; nil if nobody is rung
+	ended   *Challenge         // nil while it is not known to have ended
+}
+
+// Begin is the part of Ask before the wait. Ctx ends when the login does: the watch of the
+// record lasts as long.
+func (b *Broker) Begin(ctx context.Context, q Question) (*Pending, error) {
 	c, devices, err := b.begin(ctx, &q)
 	if err != nil {
 		return nil, err
 	}
 	if c.Outcome != Open {
-		return func() (Challenge, error) { return *c, nil }, nil
+		return &Pending{ended: c}, nil
 	}
-	hold, cancel := context.WithDeadline(ctx, earlier(q.Expires, c.Expires))
-	id, changed := c.ID, b.Challenges.Watch(hold, c.ID)
-	b.ring(hold, c, devices)
-	switch c, err := b.ended(ctx, hold, id); { // before the watch was in force
-	case err != nil:
-		cancel()
-		return nil, err
-	case c != nil:
-		cancel()
-		return func() (Challenge, error) { return *c, nil }, nil
+	p := &Pending{broker: b, id: c.ID, ctx: ctx, expires: earlier(q.Expires, c.Expires)}
+	p.timer = time.NewTimer(time.Until(p.expires))
+	p.changed = b.Challenges.Watch(ctx, c.ID)
+	p.unring = b.ring(ctx, c, devices)
+	return p, p.look() // it may have ended before the watch was in force
+}
+
+// Wait returns when the challenge may have ended, and at the latest with ctx.
+func (p *Pending) Wait() {
+	if p.ended != nil {
+		return
 	}
-	return func() (Challenge, error) {
-		defer cancel()
-		for {
-			select {
-			case <-changed:
-			case <-hold.Done():
-			}
-			if c, err := b.ended(ctx, hold, id); err != nil || c != nil {
-				return *c, err
-			}
+	select {
+	case <-p.changed:
+	case <-p.timer.C:
+	case <-p.ctx.Done():
+	}
+}
+
+// End returns the challenge as it ended. It is to be called once.
+func (p *Pending) End() (Challenge, error) {
+	for p.ended == nil {
+		if err := p.look(); err != nil {
+			return Challenge{}, err
 		}
-	}, nil
+		p.Wait()
+	}
+	return *p.ended, nil
+}
+
+// look finds out whether the challenge has ended or the hold is over. With an error, ctx's
+// too, the wait is over as well.
+func (p *Pending) look() error {
+	over := !time.Now().Before(p.expires)
+	c, err := p.broker.look(context.WithoutCancel(p.ctx), p.id) // what is in the store at the end counts
+	switch {
+	case err != nil:
+	case c.Outcome != Open:
+		p.ended = c
+	case p.ctx.Err() != nil:
+		err = fmt.Errorf("push: wait for answer: %w", p.ctx.Err())
+	case over:
+		c.Outcome, c.Ended = Expired, time.Now()
+		p.ended = c
+	default:
+		return nil
+	}
+	p.timer.Stop()
+	if p.unring != nil {
+		p.unring()
+	}
+	return err
 }
 
 // begin returns the challenge that answers the question, its outcome as of now, and, if
@@ -258,25 +301,6 @@ func (b *Broker) takeBack(ctx context.Context, id string) {
 	if unlessKept(err) != nil {
 		b.log().Error("push: take back challenge", "challenge", id, "err", err)
 	}
-}
-
-// ended returns a challenge if it has ended or hold is over, nil if not. It never returns
-// nil with an error.
-func (b *Broker) ended(ctx, hold context.Context, id string) (*Challenge, error) {
-	over := hold.Err() != nil
-	c, err := b.look(context.WithoutCancel(ctx), id) // what is in the store at the end counts
-	switch {
-	case err != nil:
-		return new(Challenge), err
-	case c.Outcome != Open:
-		return c, nil
-	case ctx.Err() != nil:
-		return new(Challenge), fmt.Errorf("push: wait for answer: %w", ctx.Err())
-	case over:
-		c.Outcome, c.Ended = Expired, time.Now()
-		return c, nil
-	}
-	return nil, nil
 }
 
 func earlier(a, b time.Time) time.Time {

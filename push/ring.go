@@ -12,15 +12,18 @@ import (
 // withdrawWithin bounds the withdrawal from devices that need not answer any more.
 const withdrawWithin = 5 * time.Second
 
-// ring wakes the devices side by side and returns at once; ctx ends with the challenge.
-// When the last device has turned out to be out of reach, the challenge is undelivered
-// (statement 2.16).
-func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) {
+// ring wakes the devices side by side and returns at once. When the last device has turned
+// out to be out of reach, the challenge is undelivered (statement 2.16). Stop ends the
+// rings, which otherwise end when the challenge expires; it is nil if there are none.
+func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) (stop context.CancelFunc) {
 	reach := new(atomic.Int64) // devices that may have been reached
 	reach.Store(int64(len(devices)))
 	for _, d := range devices {
 		if d.Address.Service == "" {
 			continue // it asks for itself
+		}
+		if stop == nil {
+			ctx, stop = context.WithDeadline(ctx, c.Expires)
 		}
 		b.running.Go(func() {
 			err := b.ringOne(ctx, c, d)
@@ -33,6 +36,7 @@ func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) {
 			}
 		})
 	}
+	return stop
 }
 
 func (b *Broker) ringOne(ctx context.Context, c *Challenge, d Device) error {

@@ -100,7 +100,8 @@ type Request struct {
 	// one that answers no guess, such as a denial by the user.
 	AtOnce bool
 
-	// Later, set by a handler that returns nil and no error, holds the request.
+	// Later, set by a handler that returns nil and no error, holds the request. While it is
+	// held it loses its attributes, but for Proxy-State.
 	Later *Later
 }
 

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"layeh.com/radius"
+	"layeh.com/radius/rfc2865"
 )
 
 // A Server answers RADIUS requests. Its fields are set before Serve and not changed
@@ -182,6 +184,7 @@ func (p *port) release() {
 func (p *port) handle(j job) {
 	reply, err := guarded(func() (*radius.Packet, error) { return p.Handler.ServeRADIUS(j.ctx, j.request) })
 	if later := j.request.Later; later != nil && reply == nil && err == nil {
+		j.request.Attributes = keptWhileHeld(j.request.Attributes)
 		go p.await(j, later)
 		return
 	}
@@ -192,10 +195,22 @@ func (p *port) handle(j job) {
 // await concludes a held request. While it waits, this is all that stands on the
 // goroutine's stack.
 func (p *port) await(j job, later *Later) {
-	later.Wait()
-	reply, err := guarded(later.Reply)
+	reply, err := guarded(func() (*radius.Packet, error) {
+		later.Wait()
+		return later.Reply()
+	})
 	j.exchange.cancel()
 	p.conclude(j.exchange, j.request, reply, err)
+}
+
+// keptWhileHeld returns what the reply still needs of a request: its Proxy-States.
+func keptWhileHeld(attributes radius.Attributes) (kept radius.Attributes) {
+	for _, avp := range attributes {
+		if avp.Type == rfc2865.ProxyState_Type {
+			kept.Add(avp.Type, slices.Clone(avp.Attribute))
+		}
+	}
+	return kept
 }
 
 // guarded calls the handler. A panic costs this one request.

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/hmac"
 	"crypto/md5"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -23,7 +24,8 @@ type load struct {
 	Code     bool   // passcodes are codes; else all are empty
 	First    int    // number of the first user
 	Logins   int
-	InFlight int
+	InFlight int  // how many wait for their replies at once
+	Hold     bool // send all and wait for no reply
 }
 
 // A loadReport is what came of it.
@@ -75,6 +77,9 @@ func (l load) send() (loadReport, error) {
 	wg.Wait()
 	if err := failed.Load(); err != nil {
 		return loadReport{}, *err
+	}
+	if l.Hold {
+		return loadReport{}, l.sendAll(requests)
 	}
 	var accepted, rejected, resent atomic.Int64
 	start := time.Now()
@@ -134,10 +139,37 @@ func (l load) send() (loadReport, error) {
 	return loadReport{Accepted: int(accepted.Load()), Rejected: int(rejected.Load()), Resent: int(resent.Load()), Took: time.Since(start)}, nil
 }
 
+// sendAll sends every request once, slowly enough for a socket's buffer, from as many
+// sockets as it needs. It always uses the same ports, so that what is sent by a second
+// call are retransmissions.
+func (l load) sendAll(requests [][]byte) error {
+	server, err := net.ResolveUDPAddr("udp", l.Server)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(requests); i += 256 {
+		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 1, 1), Port: 20000 + i/256}, server)
+		if err != nil {
+			return err
+		}
+		for j, b := range requests[i:min(len(requests), i+256)] {
+			setIdentifier(b, byte(j))
+			if _, err := conn.Write(b); err != nil {
+				return err
+			}
+		}
+		conn.Close()
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil
+}
+
 // request returns the datagram of one login, Message-Authenticator first and still to be
 // computed.
 func (l load) request(i int) ([]byte, error) {
 	p := wire.New(wire.CodeAccessRequest, []byte(benchSecret))
+	binary.BigEndian.PutUint64(p.Authenticator[:], uint64(i)) // the same each time
+	clear(p.Authenticator[8:])
 	p.Add(80, make(wire.Attribute, md5.Size))
 	n := nasLogin{User: benchUser(l.First + i), Protocol: l.Protocol, NAS: "bench"}
 	if l.Code {

@@ -44,8 +44,8 @@ type Handler struct {
 
 // An Engine decides logins. *login.Engine is one.
 type Engine interface {
-	// Begin returns a verdict, or the wait for one.
-	Begin(ctx context.Context, a login.Attempt) (v login.Verdict, wait func() (login.Verdict, error), err error)
+	// Begin returns a verdict, or what waits for one.
+	Begin(ctx context.Context, a login.Attempt) (login.Verdict, *login.Held, error)
 }
 
 // Activity records what happened and never reaches the engine. *login.Journal is one.
@@ -79,15 +79,15 @@ func (h *Handler) decide(ctx context.Context, r *radius.Request) (*layeh.Packet,
 		// draft-ietf-radext-deprecating-radius: 56 bits of DES are found in hours.
 		h.Log.Warn("whoever reads the traffic of MS-CHAPv2 over UDP can find the passwords: use PAP, or a tunnel", "client", a.Client)
 	}
-	v, wait, err := h.Engine.Begin(ctx, a)
-	if wait == nil {
+	v, held, err := h.Engine.Begin(ctx, a)
+	if held == nil {
 		return h.decided(r, a.Passcode, v, err)
 	}
 	passcode := a.Passcode // all of a that is kept
-	r.Later = func() (*layeh.Packet, error) {
-		v, err := wait()
+	r.Later = &radius.Later{Wait: held.Wait, Reply: func() (*layeh.Packet, error) {
+		v, err := held.Verdict()
 		return h.decided(r, passcode, v, err)
-	}
+	}}
 	return nil, nil
 }
 

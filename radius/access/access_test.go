@@ -24,7 +24,7 @@ import (
 // An engine decides as the test says.
 type engine func(login.Attempt) (login.Verdict, error)
 
-func (e engine) Begin(_ context.Context, a login.Attempt) (login.Verdict, func() (login.Verdict, error), error) {
+func (e engine) Begin(_ context.Context, a login.Attempt) (login.Verdict, *login.Held, error) {
 	v, err := e(a)
 	return v, nil, err
 }
