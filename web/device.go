@@ -62,7 +62,7 @@ func (a *deviceAPI) handler() http.Handler {
 	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("/", notFound)
-	return hardened(limited(&a.anybody, mux))
+	return a.watched(hardened(limited(&a.anybody, mux)))
 }
 
 // answerTime bounds the work on an answer, which goes on when the device hangs up.
@@ -133,9 +133,6 @@ func (a *deviceAPI) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, er
 	d := push.Device{Name: plainName(in.Body.Name), Kind: in.Body.Kind, Key: in.Body.Key}
 	if in.Body.Address != nil {
 		d.Address = push.Address{Service: in.Body.Address.Service, Token: in.Body.Address.Token}
-	}
-	if err := d.Validate(); err != nil { // before the code is used up
-		return nil, wire.NewProblem(http.StatusUnprocessableEntity, err.Error())
 	}
 	d, token, err := a.Engine.Enrol(ctx, in.Body.Code, d)
 	switch {

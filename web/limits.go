@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,13 +70,7 @@ func remote(r *http.Request) netip.Addr {
 	if r.TLS == nil && addr.IsLoopback() {
 		if via := r.Header.Values("X-Forwarded-For"); len(via) > 0 {
 			last := via[len(via)-1]
-			for i := len(last) - 1; i >= 0; i-- {
-				if last[i] == ',' || last[i] == ' ' {
-					last = last[i+1:]
-					break
-				}
-			}
-			if told, err := netip.ParseAddr(last); err == nil {
+			if told, err := netip.ParseAddr(last[strings.LastIndexAny(last, ", ")+1:]); err == nil {
 				addr = told
 			}
 		}

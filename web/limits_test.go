@@ -157,7 +157,7 @@ func TestNoncesAreForgotten(t *testing.T) {
 	stamp := func(at time.Time, nonce string) wire.Stamp {
 		return wire.Stamp{Device: "d", Time: at.UnixMilli(), Nonce: nonce}
 	}
-	if err := n.use(stamp(start.Add(-time.Millisecond), "early"), start); !errors.Is(err, errSeen) {
+	if err := n.use(stamp(start.Add(-time.Millisecond), "early"), start); !errors.Is(err, errEarly) {
 		t.Errorf("signed before the start: %v", err)
 	}
 	now := start
@@ -181,7 +181,7 @@ func TestNoncesAreForgotten(t *testing.T) {
 		t.Errorf("%d are kept and %d counted", sum, n.size)
 	}
 	back := start.Add(10 * time.Second)
-	if err := n.use(stamp(back, "9"), back); !errors.Is(err, errSeen) {
+	if err := n.use(stamp(back, "9"), back); !errors.Is(err, errEarly) {
 		t.Errorf("a forgotten nonce after the clock was set back: %v", err)
 	}
 	other := stamp(now, "999")

@@ -7,6 +7,7 @@ const (
 	sayNotAuthentic = "The server does not know this device, or its signature is wrong. If it was removed, enrol it again."
 	sayClock        = "The clock of this device is off. Set it right, automatically if it can."
 	saySignAgain    = "The request was made before. Sign it again."
+	sayStarted      = "The server has started since this was signed. Sign it again. If that does not help, the clock of this device is slow: set it right, or wait two minutes."
 	sayTooMany      = "Too many requests. Wait a little."
 	sayTooLong      = "The body of the request is too long."
 	sayNoBody       = "The body of the request did not arrive."

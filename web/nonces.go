@@ -29,8 +29,9 @@ type nonces struct {
 const maxNonces = 1 << 20
 
 var (
-	errSeen = errors.New("web: nonce used before, or signed before the server started")
-	errFull = errors.New("web: too many requests of devices")
+	errSeen  = errors.New("web: nonce used before")
+	errEarly = errors.New("web: nobody remembers which nonces were used then")
+	errFull  = errors.New("web: too many requests of devices")
 )
 
 func newNonces(now time.Time) *nonces {
@@ -52,7 +53,10 @@ func (n *nonces) use(s wire.Stamp, now time.Time) error {
 			delete(n.used, m)
 		}
 	}
-	if _, seen := n.used[minute][key]; seen || s.Time < n.floor {
+	if s.Time < n.floor {
+		return errEarly
+	}
+	if _, seen := n.used[minute][key]; seen {
 		return errSeen
 	}
 	if n.size >= n.max {

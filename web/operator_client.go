@@ -49,7 +49,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.handler.ServeHTTP(a, r)
 	r.Body.Close()
 	return &http.Response{
-		Status: http.StatusText(a.status), StatusCode: a.status,
+		Status: strconv.Itoa(a.status) + " " + http.StatusText(a.status), StatusCode: a.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: a.header, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Request: r,
 	}, nil

@@ -43,6 +43,10 @@ func (a *deviceAPI) signed(next http.Handler) http.Handler {
 			return
 		}
 		now := time.Now()
+		if wait := a.devices.take(dev.ID, now); wait > 0 {
+			tooMany(w, wait)
+			return
+		}
 		if off := now.Sub(time.UnixMilli(stamp.Time)); off.Abs() > wire.Skew {
 			a.Log.Info("web: clock of device is off", "device", dev.ID, "behind", off.Round(time.Second))
 			p := problem(http.StatusForbidden, wire.ClockSkewed, sayClock)
@@ -50,13 +54,12 @@ func (a *deviceAPI) signed(next http.Handler) http.Handler {
 			writeProblem(w, p)
 			return
 		}
-		if wait := a.devices.take(dev.ID, now); wait > 0 {
-			tooMany(w, wait)
-			return
-		}
 		switch err := a.nonces.use(stamp, now); {
 		case errors.Is(err, errSeen):
 			writeProblem(w, problem(http.StatusForbidden, wire.SignAgain, saySignAgain))
+			return
+		case errors.Is(err, errEarly):
+			writeProblem(w, problem(http.StatusForbidden, wire.SignAgain, sayStarted))
 			return
 		case err != nil:
 			writeProblem(w, a.broken(err))

@@ -38,6 +38,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"radpush/otp"
@@ -48,7 +49,8 @@ import (
 // Engine judges what devices say. *login.Engine is one.
 type Engine interface {
 	// Enrol makes a device and a token that it alone uses. A code that is not good is
-	// fs.ErrNotExist.
+	// fs.ErrNotExist; a device that cannot be is push.ErrInvalid and leaves the code as it
+	// is.
 	Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error)
 	// Answer says what became of an answer, or push.ErrUnauthentic.
 	Answer(ctx context.Context, a push.Answer) (push.Result, error)
@@ -95,6 +97,20 @@ var enrolPage []byte
 // Handler returns all that devices may ask, for tests and for use without a network.
 func (s *Server) Handler() http.Handler { return s.api(nil).handler() }
 
+// watched lets a panic end its request alone, and tells the operator, as net/http tells
+// only the server's ErrorLog.
+func (s *Server) watched(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil && v != http.ErrAbortHandler {
+				s.Log.Error("web: panic", "value", v, "stack", string(debug.Stack()))
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
 func serve(contentType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -105,7 +121,7 @@ func serve(contentType string, body []byte) http.HandlerFunc {
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	if s.Health != nil {
 		if err := s.Health(r.Context()); err != nil {
-			s.Log.Error("web: not healthy", "err", err)
+			s.Log.Debug("web: not healthy", "err", err) // anybody can ask, often
 			http.Error(w, "not healthy", http.StatusServiceUnavailable)
 			return
 		}
@@ -141,7 +157,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       wire.MaxWait + 30*time.Second, // a device comes back after each poll
 		MaxHeaderBytes:    16 << 10,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 16},
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // strangers cause most of it
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), // strangers cause all of it
 	}
 	if s.Certificate == nil {
 		if addr, err := netip.ParseAddrPort(ln.Addr().String()); err != nil || !addr.Addr().IsLoopback() {

@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"radpush/push"
 	"radpush/web"
 	"radpush/web/wire"
 )
@@ -395,5 +396,30 @@ func TestGarbageOnTheWire(t *testing.T) {
 		if strings.Contains(w.log.String(), "panic") {
 			t.Error(w.log)
 		}
+	})
+}
+
+// broken is a Push with a fault of ours.
+type broken struct{ web.Push }
+
+func (broken) Device(context.Context, string) (push.Device, error) { panic("out of ideas") }
+
+func TestPanicEndsOneRequestAndIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.server.Push = broken{w.broker}
+		p, stop := w.listenInMemory(t)
+		defer stop()
+		transport := &http.Transport{DialContext: p.dial}
+		defer transport.CloseIdleConnections()
+		d := w.raw(t, "alice")
+		r := d.sign(t, wire.NewStamp(d.id), request(t, "GET", wire.PathChallenges, nil))
+		if resp, err := (plain{transport}).RoundTrip(r); err == nil {
+			t.Errorf("answered %s", resp.Status)
+		}
+		if !strings.Contains(w.log.String(), "level=ERROR msg=\"web: panic\" value=\"out of ideas\"") {
+			t.Errorf("the operator is not told:\n%s", w.log)
+		}
+		do(t, plain{transport}, request(t, "GET", "/healthz", nil)).want(t, 200)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -70,14 +71,19 @@ func (p *Phone) save(path string) error {
 
 // Load reads a key file, and refuses one that others may read.
 func Load(path string) (*Phone, error) {
-	info, err := os.Stat(path)
+	opened, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("phone: load: %w", err)
+	}
+	defer opened.Close()
+	info, err := opened.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("phone: load: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, fmt.Errorf("phone: %s has mode %o and others can use the key in it; chmod 600 it, or enrol again if they may have", path, mode)
 	}
-	b, err := os.ReadFile(path)
+	b, err := io.ReadAll(opened)
 	if err != nil {
 		return nil, fmt.Errorf("phone: load: %w", err)
 	}

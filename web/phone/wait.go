@@ -19,7 +19,8 @@ const (
 
 // Wait returns the next request that it has not returned before, oldest first. It polls,
 // reconnects, and goes on until there is one, ctx ends, or nothing will get better by
-// itself: the device is not known or the clock is off.
+// itself: the device is not known or the clock is off. One Wait runs at a time: of two, each
+// would end the other's poll.
 func (p *Phone) Wait(ctx context.Context) (Request, error) {
 	pause := firstPause
 	for {

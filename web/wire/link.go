@@ -1,12 +1,10 @@
 package wire
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -69,7 +67,7 @@ func ParseEnrolLink(s string) (EnrolLink, error) {
 	if values.Has("pin") {
 		// Other spellings of the same octets are refused: a link has one form.
 		l.Pin, err = base64.RawURLEncoding.Strict().DecodeString(values.Get("pin"))
-		if err != nil || len(l.Pin) != sha256.Size || bytes.ContainsAny([]byte(values.Get("pin")), "\r\n") {
+		if err != nil || len(l.Pin) != sha256.Size || strings.ContainsAny(values.Get("pin"), "\r\n") {
 			return EnrolLink{}, errors.New("wire: the pin of the enrolment link is damaged; copy all of it")
 		}
 	}
@@ -87,7 +85,7 @@ func CheckURL(base string) error {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("wire: the server's URL does not begin with https://")
 	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(u.Path, "/"):
-		return fmt.Errorf("wire: the server's URL is more or less than scheme, host and path")
+		return errors.New("wire: the server's URL is more or less than scheme, host and path")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return errors.New("wire: the server's URL must begin with https://")
 	}
