@@ -47,8 +47,8 @@ type Pending struct {
 	broker  *Broker
 	id      string
 	ctx     context.Context
-	expires time.Time
-	timer   *time.Timer        // that fires then
+	timer   *time.Timer        // fires when the hold is over
+	over    bool               // it has fired; the clock is not asked, which may be set back
 	changed <-chan struct{}    // the challenge's record
 	unring  context.CancelFunc // ends the rings; nil if nobody is rung
 	ended   *Challenge         // nil while it is not known to have ended
@@ -64,8 +64,8 @@ func (b *Broker) Begin(ctx context.Context, q Question) (*Pending, error) {
 	if c.Outcome != Open {
 		return &Pending{ended: c}, nil
 	}
-	p := &Pending{broker: b, id: c.ID, ctx: ctx, expires: earlier(q.Expires, c.Expires)}
-	p.timer = time.NewTimer(time.Until(p.expires))
+	p := &Pending{broker: b, id: c.ID, ctx: ctx}
+	p.timer = time.NewTimer(time.Until(earlier(q.Expires, c.Expires)))
 	p.changed = b.Challenges.Watch(ctx, c.ID)
 	p.unring = b.ring(ctx, c, devices)
 	return p, p.look() // it may have ended before the watch was in force
@@ -79,6 +79,7 @@ func (p *Pending) Wait() {
 	select {
 	case <-p.changed:
 	case <-p.timer.C:
+		p.over = true
 	case <-p.ctx.Done():
 	}
 }
@@ -97,7 +98,6 @@ func (p *Pending) End() (Challenge, error) {
 // look finds out whether the challenge has ended or the hold is over. With an error, ctx's
 // too, the wait is over as well.
 func (p *Pending) look() error {
-	over := !time.Now().Before(p.expires)
 	c, err := p.broker.look(context.WithoutCancel(p.ctx), p.id) // what is in the store at the end counts
 	switch {
 	case err != nil:
@@ -105,7 +105,7 @@ func (p *Pending) look() error {
 		p.ended = c
 	case p.ctx.Err() != nil:
 		err = fmt.Errorf("push: wait for answer: %w", p.ctx.Err())
-	case over:
+	case p.over:
 		c.Outcome, c.Ended = Expired, time.Now()
 		p.ended = c
 	default:
