@@ -2,6 +2,8 @@ package radius_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"layeh.com/radius/rfc2865"
 
 	server "radpush/radius"
+	"radpush/radius/radiustest"
 )
 
 // TestPoliciesAgainstForgedReplies goes through CVE-2024-3596's two flags. Each step is
@@ -38,7 +41,7 @@ func TestPoliciesAgainstForgedReplies(t *testing.T) {
 		{no, yes, nas, "PMxBEPx"},
 		{no, yes, net, "PMxBEPx"},
 
-		// Auto: the first request without Message-Authenticator tells a proxy.
+		// Auto: the first accepted request without Message-Authenticator tells a proxy.
 		{no, auto, nas, "PMxBPx"},
 		{no, auto, nas, "XMXBPX"},
 		{no, auto, nas, "MBXPX"},
@@ -81,6 +84,37 @@ func TestPoliciesAgainstForgedReplies(t *testing.T) {
 				if got := nas.Receive(soon); (got != nil) != want {
 					t.Fatalf("step %d (%c): reply %x, want one: %v", i, step, got, want)
 				}
+			}
+		})
+	}
+}
+
+func TestForgedRequestTeachesNothing(t *testing.T) {
+	for _, proxy := range []bool{true, false} {
+		inTime(t, fmt.Sprint("the client is a proxy: ", proxy), func(t *testing.T) {
+			nas := start(t, &server.Server{RejectDelay: -1, Handler: handler(func(_ context.Context, r *server.Request) (*radius.Packet, error) {
+				if rfc2865.UserPassword_GetString(r.Packet) != "123456" {
+					return r.Response(radius.CodeAccessReject), nil
+				}
+				return r.Response(radius.CodeAccessAccept), nil
+			})})
+			send := func(n *radiustest.NAS, proxied bool) bool {
+				p := n.PAP("alice", "123456")
+				if proxied {
+					p.Add(rfc2865.ProxyState_Type, radius.Attribute("state"))
+				}
+				n.Send(p)
+				return n.Receive(soon) != nil
+			}
+			stranger := nas.network.NAS(t, "198.51.100.7:6666", serverAddr, "guessed")
+			if !send(stranger, !proxy) {
+				t.Error("the forged request is not answered, as if something had been learned")
+			}
+			if !send(nas.NAS, proxy) {
+				t.Error("the client is shut out")
+			}
+			if got := send(nas.NAS, !proxy); got != proxy {
+				t.Errorf("after a request that was accepted: the other kind is answered: %v", got)
 			}
 		})
 	}

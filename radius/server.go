@@ -233,6 +233,9 @@ func (p *port) conclude(x *exchange, r *Request, reply *radius.Packet, err error
 		p.endSilent(x, r, err)
 		return
 	}
+	if reply.Code == radius.CodeAccessAccept {
+		p.policies.accepted(r, p.log)
+	}
 	if reply.Code == radius.CodeAccessReject && !r.AtOnce {
 		if wait := time.Until(r.Received.Add(p.rejectDelay())); wait > 0 {
 			to := r.origin() // all of r that is kept meanwhile
