@@ -124,3 +124,32 @@ func BenchmarkLogin(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWatch adds 100,000 watches of as many keys, each with a context of its own,
+// and reports the memory they take: without the contexts and the keys, which their owners
+// have anyway, and the stack of a goroutine that waits.
+func BenchmarkWatch(b *testing.B) {
+	const n = 100_000
+	ctx := make([]context.Context, n)
+	keys := make([]string, n)
+	for i := range keys {
+		c, cancel := context.WithCancel(b.Context())
+		defer cancel()
+		c.Done()
+		ctx[i], keys[i] = c, "challenge/"+strconv.Itoa(i)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		db := open(b, filepath.Join(b.TempDir(), "db"))
+		before := heap()
+		for i, key := range keys {
+			db.Watch(ctx[i], key)
+		}
+		b.ReportMetric(float64(heap()-before)/n, "B/watch")
+	}
+}

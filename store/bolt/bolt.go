@@ -95,8 +95,8 @@ func (d *DB) Get(ctx context.Context, key string) (value []byte, err error) {
 // Update is described at [store.Backend]. While the queue is full it waits until ctx
 // ends. An update whose ctx ends in the queue is withdrawn if the committer has not
 // taken it yet, and returns the error of ctx: then nothing has changed. Once taken its
-// outcome is waited for. An error of the commit itself leaves it open whether the change
-// was kept; it says so.
+// outcome is waited for. If the commit fails nothing of it is kept, unless the error says
+// that this is not known.
 func (d *DB) Update(ctx context.Context, key string, fn func(old []byte) ([]byte, error)) error {
 	if key == "" || len(key) > maxKey {
 		return fmt.Errorf("bolt: key of %d bytes, not 1 to %d", len(key), maxKey)
@@ -128,6 +128,9 @@ func (d *DB) enqueue(r *request) (queued bool, err error) {
 	defer d.mu.RUnlock()
 	if d.closed {
 		return false, errClosed
+	}
+	if err := r.ctx.Err(); err != nil {
+		return false, err
 	}
 	if err := d.snapshots.view(r.read); err != nil {
 		return false, err

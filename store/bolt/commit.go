@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,6 @@ const (
 	fillPercent = 0.9
 
 	retryEvery = time.Second
-	trialSize  = maxValue
 )
 
 // A writer is the committing goroutine.
@@ -46,6 +46,7 @@ func (w *writer) serve() {
 // take fills the batch with what has queued, waiting for the first of it. It reports
 // false when the queue is closed and empty.
 func (w *writer) take() bool {
+	runtime.Gosched() // those who have been answered may be ready to update again
 	w.batch = w.batch[:0]
 	r, ok := w.first()
 	for size := 0; ok; {
@@ -71,7 +72,7 @@ func (w *writer) first() (r *request, ok bool) {
 		case r, ok = <-w.db.queue:
 			return r, ok
 		case <-time.After(retryEvery):
-			w.finish(w.try())
+			w.try()
 		}
 	}
 	r, ok = <-w.db.queue
@@ -139,37 +140,45 @@ func (r *request) renew(c *bbolt.Cursor, key []byte) (changed bool, err error) {
 // but it is not known to be on the disk, and a later one would overwrite the pages
 // of the state that the disk may still fall back to. So that was the last: a server that
 // can be believed has to be started anew on a disk that can.
-func (w *writer) write(fn func(tx *bbolt.Tx) (changed bool)) (err error) {
+func (w *writer) write(fn func(tx *bbolt.Tx) (changed bool)) error {
 	if w.broken != nil {
 		return w.broken
 	}
 	tx, err := w.db.bolt.Begin(true)
 	if err != nil {
-		return fmt.Errorf("bolt: commit: %w", err)
+		return w.failed(err)
 	}
 	defer func() {
 		if tx.DB() != nil { // there was nothing to commit, or bbolt panicked
 			tx.Rollback()
 		}
 	}()
-	id := tx.ID()
+	id, changed := tx.ID(), false
 	err = guarded(func() error {
-		if !fn(tx) {
+		if changed = fn(tx); !changed {
 			return nil
 		}
 		return w.db.commit(tx)
 	})
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("bolt: commit: %w", err)
 	switch {
-	case tx.DB() != nil:
+	case err != nil && tx.DB() != nil:
+		err = w.failed(err)
 		w.broken = err
-	case w.inForce(id):
-		err = fmt.Errorf("%w: the disk may or may not have kept it, nothing more is written until the store is opened anew", err)
+	case err != nil && w.inForce(id):
+		err = w.failed(fmt.Errorf("%w: the disk may or may not have kept it, nothing more is written until the store is opened anew", err))
 		w.broken = err
+	case err != nil:
+		err = w.failed(err)
+	case changed && w.db.failure.Load() != nil:
+		w.db.failure.Store(nil)
 	}
+	return err
+}
+
+// failed makes the error known to Err.
+func (w *writer) failed(err error) error {
+	err = fmt.Errorf("bolt: commit: %w", err)
+	w.db.failure.Store(&err)
 	return err
 }
 
@@ -183,33 +192,22 @@ func (w *writer) inForce(id int) (yes bool) {
 }
 
 // try writes and removes a value as large as any, so that the disk has to have room.
-func (w *writer) try() error {
+func (w *writer) try() {
 	err := w.write(func(tx *bbolt.Tx) bool {
 		b, err := tx.CreateBucketIfNotExists(trialName)
-		return err == nil && b.Put(trialName, make([]byte, trialSize)) == nil
+		return err == nil && b.Put(trialName, make([]byte, maxValue)) == nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		w.write(func(tx *bbolt.Tx) bool { return tx.DeleteBucket(trialName) == nil })
 	}
-	return w.write(func(tx *bbolt.Tx) bool { return tx.DeleteBucket(trialName) == nil })
 }
 
-// finish makes the outcome of a commit known to readers and to Err.
-func (w *writer) finish(err error) {
+// answer shows the commit to readers and tells everybody in the batch. If it failed it
+// failed for all: what fn said of a record that another update had changed holds no
+// longer.
+func (w *writer) answer(err error) {
 	w.commits++
 	w.db.snapshots.expire(w.commits)
-	switch {
-	case err != nil:
-		w.db.failure.Store(&err)
-	case w.db.failure.Load() != nil:
-		w.db.failure.Store(nil)
-	}
-}
-
-// answer tells everybody in the batch. If the commit failed it failed for all: what fn
-// said of a record that another update had changed holds no longer.
-func (w *writer) answer(err error) {
-	w.finish(err)
 	for _, r := range w.batch {
 		if err != nil {
 			r.err = err

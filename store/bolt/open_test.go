@@ -100,8 +100,8 @@ var damages = map[string]func(file []byte) []byte{
 	"cut after one page":  func(f []byte) []byte { return f[:pageSize] },
 	"cut in one page":     func(f []byte) []byte { return f[:10] },
 	"meta pages": func(f []byte) []byte {
-		f[100-40] ^= 1 // in what the checksum covers
-		f[pageSize+100-40] ^= 1
+		f[60] ^= 1 // in what the checksum covers
+		f[pageSize+60] ^= 1
 		return f
 	},
 	"no data":    func(f []byte) []byte { clear(f[2*pageSize:]); return f },
@@ -172,7 +172,7 @@ func TestDamagedWhileOpen(t *testing.T) {
 			continue // no page is left to begin at: bbolt cannot be helped
 		}
 		if name == "free list" || name == "key order" {
-			continue // is in memory; leads to no error, a key is just not found
+			continue // the one is in memory, the other hides keys and is no error
 		}
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "db")

@@ -25,7 +25,6 @@ func (d *DB) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, err
 				if !yield(e, nil) {
 					return
 				}
-				from = e.Key + "\x00" // the next key there can be
 			}
 			if err != nil {
 				yield(store.Entry{}, err)
@@ -33,6 +32,7 @@ func (d *DB) Scan(ctx context.Context, prefix string) iter.Seq2[store.Entry, err
 			if err != nil || !more {
 				return
 			}
+			from = entries[len(entries)-1].Key + "\x00" // the next key there can be
 		}
 	}
 }

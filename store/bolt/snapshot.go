@@ -21,7 +21,7 @@ type snapshots struct {
 	mapped int64
 
 	mu      sync.Mutex
-	commits uint64 // so many have been made obsolete
+	commits uint64 // the number of the last one
 	closed  bool
 	idle    []*snapshot
 }
@@ -30,7 +30,7 @@ type snapshots struct {
 type snapshot struct {
 	tx      *bbolt.Tx
 	cursor  *bbolt.Cursor
-	commits uint64
+	commits uint64 // at least so many are in it
 	key     []byte // a buffer for the key sought
 }
 

@@ -13,14 +13,14 @@ type watches struct {
 type watchShard struct {
 	mu    sync.Mutex
 	keys  map[string]*watch
-	n     int // watches in keys
-	sweep int // n at which those whose ctx has ended are taken out
+	n     int // watches in keys, or more
+	sweep int // n at which all are gone through
 }
 
-// A watch is small, for there is one for each login that is held. Its ctx is not asked
-// to call when it ends, which would cost more than all the rest: a watch that has ended
-// is taken out when it is come across, at the latest when as many have been added as were
-// alive the last time.
+// A watch is small, for there is one for each login that is held. It is not told when its
+// ctx ends (context.AfterFunc takes more memory than all the rest). One that has ended is
+// taken out when its key changes, and all such when as many watches have been added as
+// were alive the last time.
 type watch struct {
 	done <-chan struct{}
 	c    chan struct{}
@@ -31,6 +31,7 @@ func (ws *watches) shard(hash uint64) *watchShard {
 	return &ws.shards[hash%uint64(len(ws.shards))]
 }
 
+// add returns the channel of a new watch.
 func (ws *watches) add(ctx context.Context, key string, hash uint64) <-chan struct{} {
 	w := &watch{done: ctx.Done(), c: make(chan struct{}, 1)}
 	s := ws.shard(hash)
@@ -52,18 +53,18 @@ func (ws *watches) add(ctx context.Context, key string, hash uint64) <-chan stru
 	return w.c
 }
 
+// notify signals to the watches of a key that has changed.
 func (ws *watches) notify(key string, hash uint64) {
 	s := ws.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.n == 0 {
-		return
-	}
 	if first := s.keys[key]; first != nil {
 		s.keep(key, first, true)
 	}
 }
 
+// keep takes out the watches of a key whose ctx has ended, signals to the others if asked
+// to, and returns how many there are.
 func (s *watchShard) keep(key string, first *watch, signal bool) (n int) {
 	var alive *watch
 	for w := first; w != nil; {
