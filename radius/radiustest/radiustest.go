@@ -9,11 +9,11 @@
 //		conn := network.Listen("192.0.2.1:1812")
 //		go server.Serve(ctx, conn)
 //		nas := network.NAS(t, "198.51.100.7:4000", "192.0.2.1:1812", "secret")
-//		nas.Send(nas.PAP("alice", "123456"))
-//		reply := nas.Receive()
+//		reply := nas.Login(ctx, nas.PAP("alice", "123456"))
 //	})
 //
-// A [NAS] needs no such network: it works on any connected UDP socket.
+// Ctx has to end before the test does. A [NAS] needs no such network: it works on any
+// connected UDP socket.
 package radiustest
 
 import (
@@ -88,29 +88,40 @@ type datagram struct {
 // ReadFrom waits for a datagram. What does not fit into b is lost.
 func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
-		c.mu.Lock()
-		deadline, changed := c.deadline, c.changed
-		c.mu.Unlock()
-		var expired <-chan time.Time
-		if !deadline.IsZero() {
-			timer := time.NewTimer(time.Until(deadline))
-			defer timer.Stop()
-			expired = timer.C
-			if !time.Now().Before(deadline) {
-				return 0, nil, c.fail("read", os.ErrDeadlineExceeded)
-			}
+		d, err := c.next()
+		switch {
+		case err != nil:
+			return 0, nil, c.fail("read", err)
+		case d.from.IsValid() && (!c.peer.IsValid() || d.from == c.peer):
+			return copy(b, d.bytes), net.UDPAddrFromAddrPort(d.from), nil
 		}
-		select {
-		case <-c.closed:
-			return 0, nil, c.fail("read", net.ErrClosed)
-		case <-expired:
-			return 0, nil, c.fail("read", os.ErrDeadlineExceeded)
-		case <-changed:
-		case d := <-c.arrived:
-			if !c.peer.IsValid() || d.from == c.peer {
-				return copy(b, d.bytes), net.UDPAddrFromAddrPort(d.from), nil
-			}
+	}
+}
+
+// next waits for a datagram or for a new deadline, of which it returns nothing.
+func (c *Conn) next() (d datagram, err error) {
+	c.mu.Lock()
+	deadline, changed := c.deadline, c.changed
+	c.mu.Unlock()
+	var expired <-chan time.Time
+	if !deadline.IsZero() {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return d, os.ErrDeadlineExceeded
 		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	select {
+	case <-c.closed:
+		return d, net.ErrClosed
+	case <-expired:
+		return d, os.ErrDeadlineExceeded
+	case <-changed:
+		return d, nil
+	case d = <-c.arrived:
+		return d, nil
 	}
 }
 
