@@ -217,3 +217,14 @@ func TestSaltsAreUniqueAndMarked(t *testing.T) {
 		}
 	}
 }
+
+// RFC 2548, section 2.1.5: the identifier is one octet, whatever it is.
+func TestMSCHAP2ErrorBeginsWithTheIdentifier(t *testing.T) {
+	for id := range 256 {
+		m := &msCHAP2{identifier: byte(id)}
+		got := m.reject(login.Verdict{}, "No.").Attribute[6:]
+		if want := append([]byte{byte(id)}, "E=691 R=0 C="...); !bytes.HasPrefix(got, want) {
+			t.Fatalf("identifier %d: %q", id, got)
+		}
+	}
+}

@@ -146,8 +146,8 @@ func (m *msCHAP2) reject(v login.Verdict, message string) *layeh.AVP {
 	}
 	var challenge [16]byte
 	rand.Read(challenge[:])
-	text := fmt.Sprintf("%cE=%d R=%d C=%s V=3 M=", m.identifier, code, retry, strings.ToUpper(hex.EncodeToString(challenge[:])))
-	return newMicrosoft(msCHAPError, append([]byte(text), cut(message, 247-len(text))...)...)
+	value := fmt.Appendf([]byte{m.identifier}, "E=%d R=%d C=%s V=3 M=", code, retry, strings.ToUpper(hex.EncodeToString(challenge[:])))
+	return newMicrosoft(msCHAPError, append(value, cut(message, 247-len(value))...)...)
 }
 
 // A salter encrypts attributes of one reply (RFC 2868, section 3.5; RFC 2548, section
