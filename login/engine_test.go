@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -516,6 +517,24 @@ func TestOTP_3_2_CodeIsAcceptedOnceInParallel(t *testing.T) {
 		wg.Wait()
 		if accepted.Load() != 1 {
 			t.Errorf("one code let %d logins in", accepted.Load())
+		}
+	})
+}
+
+func TestOTP_3_2_CodeIsAcceptedOnceThoughTheTokenIsAddedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		tok := h.typedToken(t)
+		twin := tok
+		twin.ID = "the same app"
+		if err := h.AddToken(t.Context(), "alice", twin); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("added again: %v", err)
+		}
+		for _, want := range []login.Outcome{login.Accept, login.Reject} {
+			v, err := h.Login(t.Context(), attempt(tok.Code(tok.Step(time.Now()))))
+			if err != nil || v.Outcome != want {
+				t.Errorf("%+v, %v; want outcome %v", v, err, want)
+			}
 		}
 	})
 }

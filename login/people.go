@@ -92,7 +92,8 @@ func (e *Engine) UnlockUser(ctx context.Context, name string) error {
 	return e.changed(ctx, name, "user unlocked")
 }
 
-// AddToken gives a user a token. A token with the same ID is fs.ErrExist.
+// AddToken gives a user a token. One with the ID of another, or with its secret, by which
+// each code would be good once more (statement 3.2), is fs.ErrExist.
 func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 	if err := t.Check(); err != nil {
 		return err
@@ -105,7 +106,7 @@ func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 
 func (e *Engine) keepToken(ctx context.Context, name string, t otp.Token) error {
 	return e.update(ctx, name, func(u *User) (*User, error) {
-		if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID }) {
+		if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID || old.Secret == t.Secret }) {
 			return nil, fs.ErrExist
 		}
 		if len(u.Tokens) >= maxTokens {
