@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"iter"
 	"log/slog"
@@ -210,6 +211,25 @@ func fault(err error) error {
 	return wire.NewProblem(status, err.Error())
 }
 
+// about is fault for what may be missing, or there already: it names it.
+func about(what string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return wire.NewProblem(http.StatusNotFound, "there is no "+what)
+	case errors.Is(err, fs.ErrExist):
+		return wire.NewProblem(http.StatusConflict, what+" is there already")
+	}
+	return fault(err)
+}
+
+func aboutUser(name string, err error) error { return about(fmt.Sprintf("user %q", name), err) }
+
+func aboutToken(id, user string, err error) error {
+	return about(fmt.Sprintf("token %q of user %q", id, user), err)
+}
+
+func aboutDevice(id string, err error) error { return about(fmt.Sprintf("device %q", id), err) }
+
 func reply[T any](v T, err error) (*body[T], error) {
 	if err != nil {
 		return nil, fault(err)
@@ -256,7 +276,7 @@ func (o *Operator) listUsers(ctx context.Context, _ *struct{}) (*body[[]User], e
 func (o *Operator) showUser(ctx context.Context, in *byUser) (*body[User], error) {
 	u, err := o.People.User(ctx, in.User)
 	if err != nil {
-		return nil, fault(err)
+		return nil, aboutUser(in.User, err)
 	}
 	return reply(o.view(ctx, u))
 }
@@ -264,21 +284,21 @@ func (o *Operator) showUser(ctx context.Context, in *byUser) (*body[User], error
 func (o *Operator) addUser(ctx context.Context, in *byUser) (*body[User], error) {
 	u, err := o.People.AddUser(ctx, in.User)
 	if err != nil {
-		return nil, fault(err)
+		return nil, aboutUser(in.User, err)
 	}
 	return reply(o.view(ctx, u))
 }
 
 func (o *Operator) removeUser(ctx context.Context, in *byUser) (*struct{}, error) {
-	return nil, fault(o.People.RemoveUser(ctx, in.User))
+	return nil, aboutUser(in.User, o.People.RemoveUser(ctx, in.User))
 }
 
 func (o *Operator) lockUser(ctx context.Context, in *byUser) (*struct{}, error) {
-	return nil, fault(o.People.LockUser(ctx, in.User))
+	return nil, aboutUser(in.User, o.People.LockUser(ctx, in.User))
 }
 
 func (o *Operator) unlockUser(ctx context.Context, in *byUser) (*struct{}, error) {
-	return nil, fault(o.People.UnlockUser(ctx, in.User))
+	return nil, aboutUser(in.User, o.People.UnlockUser(ctx, in.User))
 }
 
 func (o *Operator) enrol(ctx context.Context, in *struct {
@@ -288,8 +308,11 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	valid := time.Duration(in.Body.Valid) * time.Second
 	expires := time.Now().Add(valid)
 	code, err := o.People.NewEnrolment(ctx, in.User, valid)
+	if err != nil {
+		return nil, aboutUser(in.User, err)
+	}
 	link := wire.EnrolLink{URL: o.URL, Code: code, Pin: o.Pin}
-	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, err)
+	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, nil)
 }
 
 var algorithms = map[string]otp.Algorithm{"SHA1": otp.SHA1, "SHA256": otp.SHA256, "SHA512": otp.SHA512}
@@ -300,7 +323,7 @@ func (o *Operator) addToken(ctx context.Context, in *struct {
 }) (*body[NewToken], error) {
 	u, err := o.People.User(ctx, in.User)
 	if err != nil {
-		return nil, fault(err)
+		return nil, aboutUser(in.User, err)
 	}
 	id := in.Body.ID
 	if id == "" {
@@ -313,19 +336,21 @@ func (o *Operator) addToken(ctx context.Context, in *struct {
 	if err := t.Check(); err != nil {
 		return nil, wire.NewProblem(http.StatusUnprocessableEntity, err.Error())
 	}
-	err = o.People.AddToken(ctx, in.User, t)
+	if err := o.People.AddToken(ctx, in.User, t); err != nil {
+		return nil, aboutToken(id, in.User, err)
+	}
 	issuer := o.Organization
 	if issuer == "" {
 		issuer = "radpush"
 	}
-	return reply(NewToken{ID: t.ID, URL: t.URL(issuer, u.Name)}, err)
+	return reply(NewToken{ID: t.ID, URL: t.URL(issuer, u.Name)}, nil)
 }
 
 func (o *Operator) removeToken(ctx context.Context, in *struct {
 	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
 	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
 }) (*struct{}, error) {
-	return nil, fault(o.People.RemoveToken(ctx, in.User, in.ID))
+	return nil, aboutToken(in.ID, in.User, o.People.RemoveToken(ctx, in.User, in.ID))
 }
 
 func (o *Operator) listDevices(ctx context.Context, in *struct {
@@ -355,12 +380,12 @@ func (o *Operator) changeDevice(ctx context.Context, in *struct {
 }) (*struct{}, error) {
 	if in.Body.Name != nil {
 		if err := o.Devices.RenameDevice(ctx, in.ID, plainName(*in.Body.Name)); err != nil {
-			return nil, fault(err)
+			return nil, aboutDevice(in.ID, err)
 		}
 	}
 	if in.Body.Suspended != nil {
 		if err := o.Devices.SuspendDevice(ctx, in.ID, *in.Body.Suspended); err != nil {
-			return nil, fault(err)
+			return nil, aboutDevice(in.ID, err)
 		}
 		o.Log.Info("web: operator changed device", "device", in.ID, "suspended", *in.Body.Suspended)
 	}
@@ -370,9 +395,9 @@ func (o *Operator) changeDevice(ctx context.Context, in *struct {
 func (o *Operator) removeDevice(ctx context.Context, in *byDevice) (*struct{}, error) {
 	d, err := o.Devices.Device(ctx, in.ID)
 	if err != nil {
-		return nil, fault(err)
+		return nil, aboutDevice(in.ID, err)
 	}
-	return nil, fault(o.People.RemoveDevice(ctx, d))
+	return nil, aboutDevice(in.ID, o.People.RemoveDevice(ctx, d))
 }
 
 func (o *Operator) listActivity(ctx context.Context, in *struct {

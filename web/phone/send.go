@@ -23,7 +23,7 @@ const maxAnswer = 1 << 20
 
 // ErrNotKnown: the server does not know this device. It was removed or suspended, or the
 // key file is another server's.
-var ErrNotKnown = errors.New("phone: the server does not know this device (any more); ask your operator, or enrol again")
+var ErrNotKnown = errors.New("phone: the server does not know this device (any more), or it is suspended; ask your operator, or enrol again")
 
 // A ClockError says that this machine's clock is too far from the server's.
 type ClockError struct {
