@@ -165,9 +165,14 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
+var errDamaged = errors.New("the file is damaged or not a store, put a backup in its place")
+
 // damaged returns an error that tells an operator what to do.
 func damaged(why error) error {
-	return fmt.Errorf("the file is damaged or not a store, put a backup in its place: %w", why)
+	if errors.Is(why, errDamaged) {
+		return why
+	}
+	return fmt.Errorf("%w: %w", errDamaged, why)
 }
 
 // closedOr gives bbolt's error for a closed file its general name.
