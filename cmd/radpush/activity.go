@@ -17,7 +17,7 @@ import (
 func newActivityCommand(file *configFile) *cobra.Command {
 	var (
 		f     login.Filter
-		since time.Duration
+		since Duration
 	)
 	c := &cobra.Command{
 		Use:   "activity",
@@ -34,14 +34,14 @@ metrics.`,
 	flags := c.Flags()
 	flags.StringVar(&f.User, "user", "", "rows of this user")
 	flags.StringVar(&f.Client, "client", "", "rows of this RADIUS client")
-	flags.DurationVar(&since, "since", 0, "rows at most this old, such as 90m")
+	flags.TextVar(&since, "since", Duration(0), "rows at most this old, such as 90m or 7d")
 	flags.IntVarP(&f.Limit, "limit", "n", 50, "at most so many rows")
 	c.RegisterFlagCompletionFunc("user", completeUsers(file))
 	asJSON := jsonFlag(c)
 	c.Flags().Lookup("json").Usage = "print JSON, one row a line"
 	c.RunE = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
 		if since > 0 {
-			f.Since = time.Now().Add(-since)
+			f.Since = time.Now().Add(-since.Duration())
 		}
 		rows, err := o.ListActivity(c.Context(), f)
 		if err != nil {

@@ -36,7 +36,11 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	isNew := errors.Is(err, fs.ErrNotExist)
 	// The key before the store: a store without its key is of no use, and no new key
 	// opens an old store.
-	sealer, err := store.MasterKey(filepath.Join(state, "master.key"), isNew)
+	key := filepath.Join(state, "master.key")
+	sealer, err := store.MasterKey(key, isNew)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: put your copy of it back, without it the store cannot be read", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +60,13 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	for _, c := range cfg.Clients {
 		clients[c.Name] = c.Login()
 	}
+	users := store.Table[login.User]{Backend: db, Prefix: "user", Sealer: sealer}
+	if err := opens(users); err != nil {
+		broker.Close()
+		return nil, errors.Join(fmt.Errorf("%s is not the key of this store: put your copy of it back: %w", key, err), db.Close())
+	}
 	return &core{db: db, broker: broker, engine: &login.Engine{
-		Users:        store.Table[login.User]{Backend: db, Prefix: "user", Sealer: sealer},
+		Users:        users,
 		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: db, Prefix: "activity"}},
 		Push:         broker,
 		Devices:      broker,
@@ -67,6 +76,17 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		Organization: cfg.Organization,
 		Log:          log,
 	}}, nil
+}
+
+// opens returns an error if there are users and the key opens the record of none. With a
+// wrong key nobody could log in, and what is written could not be read with the right one.
+func opens(users store.Table[login.User]) (err error) {
+	for _, err = range users.All(context.Background(), "") {
+		if err == nil || !errors.Is(err, store.ErrSealed) {
+			return nil
+		}
+	}
+	return err
 }
 
 // close ends what the core has running.

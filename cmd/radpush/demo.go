@@ -55,8 +55,14 @@ type demo struct {
 	phone *phone.Phone
 }
 
-// hold is short, so that the login that nobody answers is soon over.
-const demoHold = 8 * time.Second
+// hold is short, so that the login that nobody answers is soon over, and long enough for a
+// person to read.
+func (d *demo) hold() time.Duration {
+	if d.person != nil {
+		return 20 * time.Second
+	}
+	return 8 * time.Second
+}
 
 func (d *demo) run(ctx context.Context) (err error) {
 	dir, err := os.MkdirTemp("", "radpush-demo-")
@@ -129,7 +135,7 @@ web: { listen: "127.0.0.1:%d", url: "https://localhost:%d" }
 push: { hold: %v }
 clients:
   - { name: demo-vpn, address: 127.0.0.1, secret: %q, resource: "Example VPN" }
-`, filepath.Join(dir, "state"), udp, tcp, tcp, demoHold, secret)
+`, filepath.Join(dir, "state"), udp, tcp, tcp, d.hold(), secret)
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
@@ -141,7 +147,7 @@ clients:
 	if err != nil {
 		return nil, err
 	}
-	d.nas = nas{server: cfg.Listen[0], secret: radius.Secret(secret), wait: 3 * time.Second, tries: 5, show: d.below(), names: names}
+	d.nas = nas{server: cfg.Listen[0], secret: radius.Secret(secret), wait: 3 * time.Second, tries: 10, show: d.below(), names: names}
 	return cfg, nil
 }
 
@@ -199,7 +205,7 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 		reply, err := d.nas.login(ctx, nasLogin{User: "alice", Protocol: "pap", Station: station, NAS: "demo-gateway"})
 		verdict <- ended{reply, err}
 	}()
-	waiting, cancel := context.WithTimeout(ctx, demoHold)
+	waiting, cancel := context.WithTimeout(ctx, d.hold())
 	defer cancel()
 	request, err := d.phone.Wait(waiting)
 	if err != nil {
@@ -219,7 +225,11 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 		"n": "Nobody answers.",
 	}[choice])
 	answered := time.Now()
-	if err := answer(ctx, io.Discard, d.phone, request, choice); err != nil {
+	switch err := answer(ctx, io.Discard, d.phone, request, choice); {
+	case errors.Is(err, errTooLate):
+		d.say("That was too late.")
+		choice = "n"
+	case err != nil:
 		return err
 	}
 	e := <-verdict
@@ -228,7 +238,7 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 	}
 	since := fmt.Sprintf("%v after the answer", time.Since(answered).Round(time.Millisecond))
 	if choice == "n" {
-		since = fmt.Sprintf("when the hold of %v was over", demoHold)
+		since = fmt.Sprintf("when the hold of %v was over", d.hold())
 	}
 	d.say("%v, %s.", e.reply.Code, since)
 	want := wire.CodeAccessReject

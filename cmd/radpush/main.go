@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -50,7 +51,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	fmt.Fprintf(stderr, "radpush: %v\n", err)
 	if !*running {
-		fmt.Fprintln(stderr, `Try "radpush help".`)
+		if !c.HasSubCommands() {
+			fmt.Fprintf(stderr, "Usage: %s\n", c.UseLine())
+		}
+		fmt.Fprintf(stderr, "Try \"radpush help%s\".\n", strings.TrimPrefix(c.CommandPath(), root.Name()))
 		return exitUsage
 	}
 	return exitError

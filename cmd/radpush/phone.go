@@ -260,6 +260,8 @@ func answerOpen(key *keyFile, choose func() (string, error)) func(*cobra.Command
 	}
 }
 
+var errTooLate = errors.New("too late: the sign-in has ended")
+
 // answer tells the server what the user decided: a, d or m; n is no answer.
 func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request, choice string) error {
 	var (
@@ -284,7 +286,7 @@ func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request,
 		fmt.Fprintln(out, "The server has taken the answer.")
 		return nil
 	case push.TooLate:
-		return errors.New("too late: the sign-in has ended")
+		return errTooLate
 	case push.Already:
 		return errors.New("another answer came first")
 	case push.WrongOTP, push.OuterWindow:
@@ -315,7 +317,7 @@ func showRequest(out io.Writer, r phone.Request) {
 // askPerson asks until the answer is a, d, m or n.
 func askPerson(out io.Writer, person *bufio.Reader) string {
 	for {
-		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? ")
+		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? Type it, then Enter: ")
 		line, err := person.ReadString('\n')
 		switch choice := strings.ToLower(strings.TrimSpace(line)); choice {
 		case "a", "d", "m", "n":

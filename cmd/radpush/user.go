@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +46,7 @@ func newUserAddCommand(file *configFile) *cobra.Command {
 		if *asJSON {
 			return printJSON(c, u)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "Added %s. Next: radpush enrol %[1]s\n", u.Name)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "Added %s. Next: radpush enrol %s\n", u.Name, shellWord(u.Name))
 		return err
 	})
 	return c
@@ -93,6 +95,14 @@ func newUserChangeCommand(file *configFile, verb, short string, change func(*web
 			return change(o, c.Context(), args[0])
 		}),
 	}
+}
+
+// shellWord quotes a name so that a shell takes it for one word as it is.
+func shellWord(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.N) && !strings.ContainsRune("@._-", r) }) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // orJSON prints v, unless there is an error.
