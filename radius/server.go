@@ -182,7 +182,7 @@ func (p *port) release() {
 // the wait begins on a small stack, in a goroutine of its own, and this one with the stack
 // that has grown is free for the next request.
 func (p *port) handle(j job) {
-	reply, err := guarded(func() (*radius.Packet, error) { return p.Handler.ServeRADIUS(j.ctx, j.request) })
+	reply, err := guarded(nil, func() (*radius.Packet, error) { return p.Handler.ServeRADIUS(j.ctx, j.request) })
 	if later := j.request.Later; later != nil && reply == nil && err == nil {
 		j.request.Attributes = keptWhileHeld(j.request.Attributes)
 		go p.await(j, later)
@@ -192,13 +192,10 @@ func (p *port) handle(j job) {
 	p.conclude(j.exchange, j.request, reply, err)
 }
 
-// await concludes a held request. While it waits, this is all that stands on the
-// goroutine's stack.
+// await concludes a held request. While it waits, this and guarded are all that stands on
+// the goroutine's stack.
 func (p *port) await(j job, later *Later) {
-	reply, err := guarded(func() (*radius.Packet, error) {
-		later.Wait()
-		return later.Reply()
-	})
+	reply, err := guarded(later.Wait, later.Reply)
 	j.exchange.cancel()
 	p.conclude(j.exchange, j.request, reply, err)
 }
@@ -213,14 +210,18 @@ func keptWhileHeld(attributes radius.Attributes) (kept radius.Attributes) {
 	return kept
 }
 
-// guarded calls the handler. A panic costs this one request.
-func guarded(call func() (*radius.Packet, error)) (reply *radius.Packet, err error) {
+// guarded calls the handler: wait, if there is something to wait for, then reply. A panic
+// costs this one request.
+func guarded(wait func(), reply func() (*radius.Packet, error)) (packet *radius.Packet, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			reply, err = nil, &panicError{v, debug.Stack()}
+			packet, err = nil, &panicError{v, debug.Stack()}
 		}
 	}()
-	return call()
+	if wait != nil {
+		wait()
+	}
+	return reply()
 }
 
 // conclude encodes the reply and sends it, at once or after the delay of a reject.

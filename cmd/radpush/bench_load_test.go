@@ -159,7 +159,7 @@ func (l load) sendAll(requests [][]byte) error {
 			}
 		}
 		conn.Close()
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // about as fast as they begin to wait
 	}
 	return nil
 }

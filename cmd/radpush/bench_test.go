@@ -307,7 +307,7 @@ func memory() (u used) {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	u.heap, u.stack = m.HeapInuse, m.StackInuse
+	u.heap, u.stack = m.HeapAlloc, m.StackInuse
 	status, _ := os.ReadFile("/proc/self/status") // zero where there is none
 	for line := range strings.Lines(string(status)) {
 		var kb uint64
