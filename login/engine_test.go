@@ -715,3 +715,43 @@ func TestActivity_6_6_RepeatsAreFolded(t *testing.T) {
 		}
 	})
 }
+
+func TestActivity_6_6_WhatIsFoldedWaitsUntilTheStoreCanBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var full atomic.Bool
+		h.disk.Fail = func(string) error {
+			if full.Load() {
+				return errDisk
+			}
+			return nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- h.Activity.Serve(ctx) }()
+		for range 10 {
+			a := attempt("guess")
+			a.User = "nobody"
+			h.begin(t, a).end(t)
+		}
+		full.Store(true)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Fatalf("Serve, and the server with it, ended: %v", <-ended)
+		}
+		full.Store(false)
+		time.Sleep(time.Minute)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		told := 0
+		for _, r := range h.rows(t) {
+			told += 1 + r.Repeats
+		}
+		if told != 10 {
+			t.Errorf("the rows tell of %d tries", told)
+		}
+	})
+}

@@ -166,21 +166,25 @@ func (j *Journal) fold(r Row, now time.Time) (write []Row) {
 }
 
 // Serve writes what is folded when its window has passed, until ctx ends; then all of it.
-func (j *Journal) Serve(ctx context.Context) error {
+// What cannot be written is tried again, and is an error only at the end.
+func (j *Journal) Serve(ctx context.Context) (err error) {
 	tick := time.NewTicker(foldWindow / 4)
 	defer tick.Stop()
+	var rows []Row
 	for ctx.Err() == nil {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
-		for _, r := range j.due(time.Now(), ctx.Err() != nil) {
-			if _, err := j.AppendOnce(context.WithoutCancel(ctx), r); err != nil {
-				return err
+		rows = append(rows, j.due(time.Now(), ctx.Err() != nil)...)
+		for err = nil; len(rows) > 0; rows = rows[1:] {
+			if _, err = j.AppendOnce(context.WithoutCancel(ctx), rows[0]); err != nil {
+				break
 			}
 		}
+		rows = rows[max(0, len(rows)-2*foldKinds):]
 	}
-	return nil
+	return err
 }
 
 // due takes out the folds whose window has passed, or all.
