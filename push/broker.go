@@ -27,7 +27,8 @@ func (b *Broker) Available(ctx context.Context, user string) (bool, error) {
 // where both may join, the same login. It then waits until its own Expires or the
 // challenge's, whichever is first. With another challenge open it is ErrElsewhere. The
 // datagram that began a challenge gets its outcome again for Limits.Grace, and one later
-// request of the same login gets an approval (Challenge.Late).
+// request of the same login gets an approval (Challenge.Late). Of requests that join, 64
+// wait on one challenge; for more it is ErrElsewhere.
 //
 // Otherwise a challenge is made, unless it is ErrCoolingDown, ErrPaused or ErrNoDevice,
 // and every active device is rung.
@@ -49,6 +50,7 @@ type Pending struct {
 	ctx     context.Context
 	timer   *time.Timer        // fires when the hold is over
 	over    bool               // it has fired; the clock is not asked, which may be set back
+	joined  bool               // counted in broker.joined
 	changed <-chan struct{}    // the challenge's record
 	unring  context.CancelFunc // ends the rings; nil if nobody is rung
 	ended   *Challenge         // nil while it is not known to have ended
@@ -64,7 +66,10 @@ func (b *Broker) Begin(ctx context.Context, q Question) (*Pending, error) {
 	if c.Outcome != Open {
 		return &Pending{ended: c}, nil
 	}
-	p := &Pending{broker: b, id: c.ID, ctx: ctx}
+	p := &Pending{broker: b, id: c.ID, ctx: ctx, joined: devices == nil && c.Request != q.Request}
+	if p.joined && !b.joined.enter(c.ID) {
+		return nil, ErrElsewhere
+	}
 	p.timer = time.NewTimer(time.Until(earlier(q.Expires, c.Expires)))
 	p.changed = b.Challenges.Watch(ctx, c.ID)
 	p.unring = b.ring(ctx, c, devices)
@@ -114,6 +119,9 @@ func (p *Pending) look() error {
 	p.timer.Stop()
 	if p.unring != nil {
 		p.unring()
+	}
+	if p.joined {
+		p.broker.joined.leave(p.id)
 	}
 	return err
 }

@@ -241,6 +241,37 @@ func TestPush_2_13_WhatJoins(t *testing.T) {
 	}
 }
 
+func TestPush_2_13_AFloodOfRetriesDoesNotTakeEveryPlace(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "")
+		for range 2 { // places are given back
+			first := s.ask(t.Context(), question())
+			var held []<-chan reply
+			for range 1000 {
+				done := s.ask(t.Context(), question())
+				select {
+				case r := <-done:
+					if r.err != push.ErrElsewhere {
+						t.Fatalf("turned away: %+v", r)
+					}
+				default:
+					held = append(held, done)
+				}
+			}
+			if len(held) != 64 {
+				t.Errorf("%d of 1000 wait", len(held))
+			}
+			p.answer(t, s, push.Approved)
+			for _, done := range append(held, first) {
+				if r := <-done; r.err != nil || r.Outcome != push.Approved {
+					t.Fatalf("asked: %+v", r)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
 func TestPush_2_13_WhoJoinsWaitsNoLongerThanTheChallenge(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		s.enrol(t, "alice", "apns")

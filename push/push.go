@@ -258,6 +258,7 @@ type Broker struct {
 	Log        *slog.Logger // nil: nothing is logged
 
 	running sync.WaitGroup // rings, withdrawals and watches
+	joined  joined
 }
 
 // Close waits until everything has ended that the Broker has running: rings end with
