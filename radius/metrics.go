@@ -1,6 +1,7 @@
 package radius
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,7 @@ type Metrics struct {
 	discarded  [discards]prometheus.Counter
 	unanswered [silences]prometheus.Counter
 	repeated   [2]prometheus.Counter // held, resent
-	inFlight   prometheus.Gauge
+	inFlight   atomic.Int64          // a gauge itself would be the dearest of all these
 }
 
 // NewMetrics makes the metrics of a server and registers them.
@@ -41,13 +42,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Name: "radpush_radius_retransmissions_total",
 		Help: "Retransmissions: of a request that is held, or already answered, whose reply was sent again.",
 	}, []string{"request"})
-	m := &Metrics{
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "radpush_radius_requests_in_flight",
-			Help: "Requests that are being answered, held and delayed ones included.",
-		}),
-		repeated: [2]prometheus.Counter{repeated.WithLabelValues("held"), repeated.WithLabelValues("answered")},
-	}
+	m := &Metrics{repeated: [2]prometheus.Counter{repeated.WithLabelValues("held"), repeated.WithLabelValues("answered")}}
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "radpush_radius_requests_in_flight",
+		Help: "Requests that are being answered, held and delayed ones included.",
+	}, func() float64 { return float64(m.inFlight.Load()) })
 	for _, code := range []radius.Code{radius.CodeAccessRequest, radius.CodeAccountingRequest, radius.CodeStatusServer} {
 		m.requests[code] = requests.WithLabelValues(code.String())
 	}
@@ -63,7 +62,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for why := range silences {
 		m.unanswered[why] = unanswered.WithLabelValues(why.String())
 	}
-	r.MustRegister(requests, seconds, discarded, unanswered, repeated, m.inFlight)
+	r.MustRegister(requests, seconds, discarded, unanswered, repeated, inFlight)
 	return m
 }
 
@@ -101,7 +100,7 @@ func (m *Metrics) retransmission(answered bool) {
 	}
 }
 
-func (m *Metrics) addInFlight(n float64) {
+func (m *Metrics) addInFlight(n int64) {
 	if m != nil {
 		m.inFlight.Add(n)
 	}

@@ -58,7 +58,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 
 // counted returns the metrics that are not zero, each with its label; of a histogram,
 // the count.
-func counted(t *testing.T, registry *prometheus.Registry) (lines []string) {
+func counted(t testing.TB, registry *prometheus.Registry) (lines []string) {
 	t.Helper()
 	families, err := registry.Gather()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -20,6 +21,14 @@ type socket struct {
 	batch     []ipv4.Message // the same type as in package ipv6
 	readBatch func([]ipv4.Message, int) (int, error)
 	asked     func(controls []byte) netip.Addr // nil where local tells the address, or nothing can
+	last      atomic.Pointer[source]           // mostly it is the next, too
+}
+
+// A source is an address for replies to leave from, with the control messages that tell
+// the system so.
+type source struct {
+	addr     netip.Addr
+	controls []byte
 }
 
 // batchSize is how many datagrams one system call can bring. Under load that saves not
@@ -131,14 +140,25 @@ func (s *socket) send(b []byte, peer netip.AddrPort, from netip.Addr) (err error
 		_, err = s.conn.WriteTo(b, net.UDPAddrFromAddrPort(peer))
 	case s.asked == nil || !from.IsValid():
 		_, err = s.udp.WriteToUDPAddrPort(b, peer)
-	case from.Is4():
-		m := ipv4.ControlMessage{Src: from.AsSlice()}
-		_, _, err = s.udp.WriteMsgUDPAddrPort(b, m.Marshal(), peer)
 	default:
-		m := ipv6.ControlMessage{Src: from.AsSlice()}
-		_, _, err = s.udp.WriteMsgUDPAddrPort(b, m.Marshal(), peer)
+		_, _, err = s.udp.WriteMsgUDPAddrPort(b, s.leaveFrom(from), peer)
 	}
 	return err
+}
+
+// leaveFrom returns the control messages that make a reply leave from an address.
+func (s *socket) leaveFrom(addr netip.Addr) []byte {
+	if last := s.last.Load(); last != nil && last.addr == addr {
+		return last.controls
+	}
+	next := &source{addr: addr}
+	if addr.Is4() { // on a dual-stack socket too
+		next.controls = (&ipv4.ControlMessage{Src: addr.AsSlice()}).Marshal()
+	} else {
+		next.controls = (&ipv6.ControlMessage{Src: addr.AsSlice()}).Marshal()
+	}
+	s.last.Store(next)
+	return next.controls
 }
 
 // addrPort returns the address of a, never an IPv4-mapped one. It is not valid if a is
