@@ -32,9 +32,13 @@ type exchange struct {
 	older, newer *exchange   // neighbours in the list of answered ones
 }
 
-// maxReplies bounds the replies that are kept for retransmissions, to some 80 MB. Above
+// The replies that are kept for retransmissions are bounded to some 80 MB, and some 64 MB
+// more where they are long: Proxy-State makes them as long as who sends it likes. Above
 // 26,000 logins a second the oldest are forgotten early.
-const maxReplies = 1 << 18
+const (
+	maxReplies = 1 << 18
+	maxOctets  = 64 << 20
+)
 
 // A table is the duplicate table of one socket. Replies are kept for the same time each,
 // so the list of them is in the order of their expiry, and it is pruned from its old end
@@ -46,6 +50,7 @@ type table struct {
 	exchanges      map[key]*exchange
 	oldest, newest *exchange // answered
 	replies        int       // how many are answered
+	octets         int       // of their replies
 }
 
 // find reports whether a request is a duplicate, and of which: reply is nil while that
@@ -99,6 +104,7 @@ func (t *table) answer(x *exchange, reply []byte, now time.Time) bool {
 	}
 	t.newest = x
 	t.replies++
+	t.octets += len(reply)
 	t.prune(now)
 	return true
 }
@@ -149,7 +155,7 @@ func (t *table) giveUp() int {
 
 // prune forgets replies whose time is over, and the oldest if there are too many.
 func (t *table) prune(now time.Time) {
-	for t.oldest != nil && (t.replies > maxReplies || now.After(t.oldest.expires)) {
+	for t.oldest != nil && (t.replies > maxReplies || t.octets > maxOctets || now.After(t.oldest.expires)) {
 		delete(t.exchanges, t.oldest.key)
 		t.unlink(t.oldest)
 	}
@@ -169,4 +175,5 @@ func (t *table) unlink(x *exchange) {
 	}
 	x.older, x.newer = nil, nil
 	t.replies--
+	t.octets -= len(x.reply)
 }

@@ -59,6 +59,23 @@ func TestRepliesAreBoundedInNumber(t *testing.T) {
 	}
 }
 
+func TestRepliesAreBoundedInOctets(t *testing.T) {
+	table := &table{keep: time.Hour, exchanges: make(map[key]*exchange)}
+	now, long := time.Now(), make([]byte, 4096)
+	for i := range maxOctets/len(long) + 1000 {
+		x := &exchange{key: key{addr: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}}
+		table.begin(x, now)
+		table.answer(x, long, now)
+	}
+	if n := len(table.exchanges); n != maxOctets/len(long) || table.octets != maxOctets {
+		t.Errorf("%d exchanges of %d octets are kept", n, table.octets)
+	}
+	answered(table, 100, now.Add(2*time.Hour)) // the others' time is over
+	if want := 100 * len("reply"); table.octets != want {
+		t.Errorf("%d octets are counted, want %d", table.octets, want)
+	}
+}
+
 func TestReplyToSupersededExchangeIsForgotten(t *testing.T) {
 	table := &table{keep: time.Hour, exchanges: make(map[key]*exchange)}
 	now := time.Now()
