@@ -48,6 +48,10 @@ func (p *port) check(d datagram) {
 		}
 		return
 	}
+	if summary.mac == 0 && p.table.holdsSigned(k) {
+		p.drop(lacksAuthenticator, d, client)
+		return
+	}
 	r := newRequest(d, summary, client, now)
 	if !p.admit(r) {
 		p.drop(overloaded, d, client)
@@ -55,7 +59,7 @@ func (p *port) check(d datagram) {
 	}
 	p.work.Add(1)
 	ctx, cancel := context.WithCancel(p.context)
-	x := &exchange{key: k, authenticator: r.Authenticator, cancel: cancel}
+	x := &exchange{key: k, authenticator: r.Authenticator, signed: r.Authenticated, cancel: cancel}
 	if p.table.begin(x, now) {
 		p.Metrics.silent(superseded, 1)
 	}

@@ -22,6 +22,7 @@ type key struct {
 type exchange struct {
 	key
 	authenticator [16]byte
+	signed        bool               // the request carried a valid Message-Authenticator
 	cancel        context.CancelFunc // ends the handler's context; nil once answered
 
 	// Guarded by table.mu.
@@ -66,6 +67,16 @@ func (t *table) find(k key, authenticator []byte, now time.Time) (reply []byte, 
 		return nil, false
 	}
 	return x.reply, true
+}
+
+// holdsSigned reports whether a request is held that is known to be the client's. Another
+// one gives it up only if it is as well: else a stranger who sends each of 256 identifiers
+// in the client's name could end all that is held.
+func (t *table) holdsSigned(k key) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	x := t.exchanges[k]
+	return x != nil && x.signed && x.reply == nil
 }
 
 // begin enters a new exchange. One that has the same key is given up.

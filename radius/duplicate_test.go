@@ -3,6 +3,7 @@ package radius_test
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,6 +123,42 @@ func TestNewRequestWithHeldIdentifierWins(t *testing.T) {
 		if got := nas.Receive(soon); got == nil || !radius.IsAuthenticResponse(got, b, []byte(secret)) {
 			t.Errorf("reply %x to the newest request", got)
 		}
+	})
+}
+
+func TestForgedRequestDoesNotGiveUpASignedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		handler, requests := hold()
+		nas := start(t, &server.Server{Handler: handler, Clients: clients(t, func(c *server.Client) {
+			c.Prefix = netip.MustParsePrefix("198.51.100.0/24") // not learned: anybody may go without
+		})})
+		p := nas.PAP("alice", "")
+		nas.SendBytes(encodeSigned(t, p))
+		h := <-requests
+		forged := nas.PAP("alice", "")
+		forged.Identifier = p.Identifier
+		nas.Send(forged)
+		synctest.Wait()
+		if len(requests) != 0 || h.ctx.Err() != nil {
+			t.Error("the forged request got through")
+		}
+		again := nas.PAP("alice", "")
+		again.Identifier = p.Identifier
+		nas.SendBytes(encodeSigned(t, again))
+		synctest.Wait()
+		if len(requests) != 1 || h.ctx.Err() == nil {
+			t.Error("the client's own new request did not win")
+		}
+		(<-requests).answer <- radius.CodeAccessAccept
+		if got := nas.Receive(soon); got == nil || got[0] != 2 {
+			t.Errorf("reply %x, want an Access-Accept", got)
+		}
+		nas.Send(forged) // after the reply it may be the client's as well
+		synctest.Wait()
+		if len(requests) != 1 {
+			t.Error("a request without Message-Authenticator is ignored after the reply")
+		}
+		(<-requests).answer <- radius.CodeAccessAccept
 	})
 }
 
