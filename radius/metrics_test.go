@@ -38,6 +38,9 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 			nas.Send(p) // the third has no place
 		}
 		synctest.Wait()
+		if got := counted(t, registry); !slices.Contains(got, "requests_in_flight 2") {
+			t.Errorf("two requests are in flight, but the metrics are\n%s", strings.Join(got, "\n"))
+		}
 		nas.stop()
 		want := []string{
 			"discarded malformed 1",
