@@ -19,10 +19,16 @@ import (
 // A core is the login engine with all that it stands on. The server runs one; a command
 // opens one for a moment when no server runs.
 type core struct {
-	db     *bolt.DB
-	broker *push.Broker
-	engine *login.Engine
+	ballast []byte
+	db      *bolt.DB
+	broker  *push.Broker
+	engine  *login.Engine
 }
+
+// ballast is how much the heap is larger than it is, in octets. The garbage collector runs
+// when the heap has doubled: that of an idle server is so small that under load it would
+// run a dozen times a second. Nothing touches the ballast, so it takes no memory.
+const ballast = 64 << 20
 
 // openCore opens the store in the state directory, which it makes if need be, and builds
 // the engine on it. Bolt.ErrLocked says that another process has the store open.
@@ -30,6 +36,11 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	state := string(cfg.State)
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if info, err := os.Stat(state); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	} else if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return nil, fmt.Errorf("state directory: %s has mode %o, others can put a store of theirs there: chmod 700 it", state, mode)
 	}
 	file := filepath.Join(state, "radpush.db")
 	_, err := os.Stat(file)
@@ -43,6 +54,9 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(key); err == nil && info.Mode()&0o077 != 0 {
+		log.Warn("others can read the master key: chmod 600 it", "file", key)
 	}
 	db, err := bolt.Open(file)
 	if err != nil {
@@ -65,7 +79,7 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		broker.Close()
 		return nil, errors.Join(fmt.Errorf("%s is not the key of this store: put your copy of it back: %w", key, err), db.Close())
 	}
-	return &core{db: db, broker: broker, engine: &login.Engine{
+	return &core{ballast: make([]byte, ballast), db: db, broker: broker, engine: &login.Engine{
 		Users:        users,
 		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: db, Prefix: "activity"}},
 		Push:         broker,
@@ -99,16 +113,10 @@ func (c *core) close(log *slog.Logger) {
 
 var errNotReady = errors.New("the store cannot be written")
 
-// ready reports whether logins can be accepted: whether the store can be written. If the
-// last write failed it tries one.
-func (c *core) ready(ctx context.Context) bool {
-	if c.db.Err() == nil {
-		return true
-	}
-	return c.db.Update(ctx, "health", func([]byte) ([]byte, error) {
-		return []byte(time.Now().UTC().Format(time.RFC3339Nano)), nil
-	}) == nil
-}
+// ready reports whether logins can be accepted: whether the store can be written. After a
+// write has failed the store tries by itself whether there is room again, and not only
+// for a small value, which a full disk may well have room for.
+func (c *core) ready(context.Context) bool { return c.db.Err() == nil }
 
 // prune removes what is older than keep, now and once a day, until ctx ends.
 func (c *core) prune(ctx context.Context, keep time.Duration, log *slog.Logger) error {
