@@ -38,7 +38,7 @@ func (e *Engine) AddUser(ctx context.Context, name string) (User, error) {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		return User{}, errors.New("login: user name is not plain text")
 	}
-	u := User{Name: name, Created: time.Now()}
+	u := User{Name: name, Added: time.Now().Unix()}
 	err := e.Users.Update(ctx, UserKey(name), func(old *User) (*User, error) {
 		if old != nil {
 			return nil, fs.ErrExist

@@ -14,7 +14,7 @@ import (
 // is one update. Its key is UserKey(Name).
 type User struct {
 	Name     string      `cbor:"1,keyasint"`
-	Created  time.Time   `cbor:"2,keyasint"`
+	Added    int64       `cbor:"2,keyasint"` // Unix time, seconds: read at every login, and a time.Time takes longer than all the rest
 	Tokens   []otp.Token `cbor:"3,keyasint,omitempty"`
 	Failures int         `cbor:"4,keyasint,omitempty"` // tries spent since the last success
 	Lock     Lock        `cbor:"5,keyasint,omitzero"`

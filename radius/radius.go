@@ -28,7 +28,6 @@ package radius
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -113,9 +112,9 @@ type Later struct {
 	Reply func() (*radius.Packet, error) // what ServeRADIUS would have returned
 }
 
-// Digest returns 22 printable characters that tell true retransmissions from new
-// requests: a hash of the peer's address and port, code, identifier and authenticator
-// (RFC 5080, section 2.2.2). It is the same after a restart of the server.
+// Digest returns some 48 printable characters that tell true retransmissions from new
+// requests: the peer's address and port, code, identifier and authenticator (RFC 5080,
+// section 2.2.2). It is the same after a restart of the server.
 func (r *Request) Digest() string {
 	addr := r.Peer.Addr().As16()
 	b := append(make([]byte, 0, 64), addr[:]...)
@@ -123,6 +122,5 @@ func (r *Request) Digest() string {
 	b = append(b, byte(r.Code), r.Identifier)
 	b = append(b, r.Authenticator[:]...)
 	b = append(b, r.Peer.Addr().Zone()...)
-	sum := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return base64.RawURLEncoding.EncodeToString(b)
 }

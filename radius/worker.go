@@ -2,6 +2,7 @@ package radius
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -56,10 +57,22 @@ func (p *pool) work(j job) {
 		}
 		j = job{} // keep nothing of it while idle
 		var ok bool
-		if j, ok = <-next; !ok {
+		if j, ok = idle(next); !ok {
 			return
 		}
 	}
+}
+
+// idle waits for a job. The room on its stack, which nothing uses, keeps the garbage
+// collector from halving the stack of a goroutine that waits here: it halves those of
+// which less than a quarter is in use, and the next job would have to grow it again.
+//
+//go:noinline
+func idle(next <-chan job) (j job, ok bool) {
+	var room [4 << 10]byte
+	j, ok = <-next
+	runtime.KeepAlive(&room)
+	return j, ok
 }
 
 // rest makes a goroutine idle, unless there are enough.

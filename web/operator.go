@@ -238,7 +238,7 @@ func reply[T any](v T, err error) (*body[T], error) {
 }
 
 func (o *Operator) view(ctx context.Context, u login.User) (User, error) {
-	v := User{Name: u.Name, Created: u.Created, Locked: u.Lock.Holds(time.Now()), Failures: u.Failures,
+	v := User{Name: u.Name, Created: time.Unix(u.Added, 0).UTC(), Locked: u.Lock.Holds(time.Now()), Failures: u.Failures,
 		Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
 	if v.Locked && !u.Lock.Until.IsZero() {
 		v.LockedUntil = &u.Lock.Until
