@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"radpush/push"
 )
@@ -37,8 +38,13 @@ type Held struct {
 // Begin is the part of Login before the wait. If the user is asked it returns Held, else
 // the verdict.
 func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, held *Held, err error) {
-	for _, s := range []*string{&a.User, &a.NAS, &a.Station} {
-		*s = strings.ToValidUTF8(*s, "\uFFFD") // rows and prompts are text
+	// Rows and prompts are text. By NAS and station logins are told apart: what is no text,
+	// a MAC of six octets for one, must not become like another.
+	a.User = strings.ToValidUTF8(a.User, "\uFFFD")
+	for _, s := range []*string{&a.NAS, &a.Station} {
+		if !utf8.ValidString(*s) {
+			*s = fmt.Sprintf("%#x", *s)
+		}
 	}
 	if a.State != "" {
 		// No challenge is open under any State: unknown or expired (statement 4.4).

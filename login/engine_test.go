@@ -388,6 +388,33 @@ func TestPush_2_13_AnotherLoginDoesNotJoin(t *testing.T) {
 	})
 }
 
+func TestPush_2_13_StationsThatAreNoTextAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.enrol(t, "alice")
+		from := func(nas, station string) *held {
+			a := attempt("")
+			a.NAS, a.Station = nas, station
+			return h.begin(t, a)
+		}
+		first := from("gw\xfc", "\x80\x81\x82\x83\x84\x85")
+		for _, stranger := range []*held{from("gw\xfc", "\x90\x91\x92\x93\x94\x95"), from("gw\xe4", "\x80\x81\x82\x83\x84\x85")} {
+			wantVerdict(t, stranger.end(t), login.Reject, login.PushElsewhere)
+		}
+		again := from("gw\xfc", "\x80\x81\x82\x83\x84\x85")
+		p.answer(t, p.open(t), push.Approved)
+		wantVerdict(t, first.end(t), login.Accept, login.Approved)
+		wantVerdict(t, again.end(t), login.Accept, login.Approved)
+		if got := h.rows(t)[0].Station; got != "0x808182838485" {
+			t.Errorf("station in the row: %q", got)
+		}
+		// "M\xfcller" and "M\xe4ller" become this one.
+		if _, err := h.AddUser(t.Context(), "m\uFFFDller"); err == nil {
+			t.Error("a user was added that many are taken for")
+		}
+	})
+}
+
 func TestPush_2_13_WithoutAStationOnlyRetransmissionsJoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

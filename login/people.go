@@ -35,7 +35,7 @@ func (e *Engine) AddUser(ctx context.Context, name string) (User, error) {
 		return User{}, errors.New("login: a user needs a name")
 	case len(name) > 253: // RFC 2865, section 5.1: User-Name
 		return User{}, fmt.Errorf("login: user name of %d octets; RADIUS carries 253", len(name))
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+	case !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) || strings.ContainsFunc(name, unicode.IsControl):
 		return User{}, errors.New("login: user name is not plain text")
 	}
 	u := User{Name: name, Added: time.Now().Unix()}
