@@ -86,9 +86,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 		ended <- serve(ctx, cfg, slog.New(slog.NewTextHandler(logFile, nil)), func() { close(ready) })
 	}()
 	defer func() {
+		interrupted := ctx.Err() != nil
 		stop()
 		err = errors.Join(err, <-ended)
-		if err != nil {
+		if err != nil && !interrupted {
 			log, _ := os.ReadFile(logFile.Name())
 			fmt.Fprintf(d.out, "\nThe server's log:\n%s", log)
 		}
@@ -214,9 +215,12 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 	d.say("The Access-Request is held. The phone shows it after %v:", time.Since(sent).Round(time.Millisecond))
 	showRequest(d.below(), request)
 	if d.person != nil {
-		choice = askPerson(d.below(), d.person)
+		choice = askPerson(ctx, d.below(), d.person)
 	} else {
 		time.Sleep(time.Second) // a quick thumb
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	d.say("%s", map[string]string{
 		"a": "APPROVE. The phone sends a one-time password and a signature over exactly what it showed.",

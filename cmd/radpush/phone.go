@@ -140,7 +140,7 @@ or deny; elsewhere it only prints, and "radpush phone approve" answers.`,
 				}
 				showRequest(c.OutOrStdout(), request)
 				if person != nil {
-					if err := answer(c.Context(), c.OutOrStdout(), p, request, askPerson(c.OutOrStdout(), person)); err != nil {
+					if err := answer(c.Context(), c.OutOrStdout(), p, request, askPerson(c.Context(), c.OutOrStdout(), person)); err != nil {
 						fmt.Fprintf(c.ErrOrStderr(), "radpush: %v\n", err)
 					}
 				}
@@ -314,8 +314,21 @@ func showRequest(out io.Writer, r phone.Request) {
 	fmt.Fprintf(out, "└─ open for %v; %s\n", time.Until(r.Expires).Round(time.Second), r.ID)
 }
 
-// askPerson asks until the answer is a, d, m or n.
-func askPerson(out io.Writer, person *bufio.Reader) string {
+// askPerson asks until the answer is a, d, m or n. It is n if ctx ends, and person is not
+// to be read any more then.
+func askPerson(ctx context.Context, out io.Writer, person *bufio.Reader) string {
+	choice := make(chan string, 1)
+	go func() { choice <- askLines(out, person) }()
+	select {
+	case c := <-choice:
+		return c
+	case <-ctx.Done():
+		fmt.Fprintln(out)
+		return "n"
+	}
+}
+
+func askLines(out io.Writer, person *bufio.Reader) string {
 	for {
 		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? Type it, then Enter: ")
 		line, err := person.ReadString('\n')
