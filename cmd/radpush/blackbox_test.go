@@ -44,7 +44,7 @@ func TestLockout_5_1_FiftyParallelGuesses(t *testing.T) {
 			n++
 		}
 	}
-	out := startProcess(t, guesses.String(), program, "-x", "-p", "50", "-d", "../../testdata/peers", "-t", "5", "-r", "3",
+	out := startProcess(t, guesses.String(), peer(t, "stdbuf", "coreutils"), "-oL", program, "-x", "-p", "50", "-d", "../../testdata/peers", "-t", "5", "-r", "3",
 		s.auth, "auth", peerSecret).wait()
 	if rejects := strings.Count(out, "Received Access-Reject"); rejects != 50 {
 		t.Errorf("%d of 50 guesses were rejected", rejects)
