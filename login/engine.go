@@ -237,7 +237,10 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 	if err != nil || result != push.Accepted || a.Decision != push.DeniedNotMe {
 		return result, err
 	}
-	c.Outcome, c.Ended, c.Answer = a.Decision, a.At, &a
+	// As it was decided: the device may be repeating itself, at another time.
+	if c, _, err = e.Push.Check(ctx, a); err != nil {
+		return "", err
+	}
 	return result, e.denied(ctx, &c)
 }
 

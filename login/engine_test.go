@@ -275,6 +275,27 @@ func TestPush_2_7_DeniedNotMe(t *testing.T) {
 	})
 }
 
+func TestPush_2_7_ADenialThatIsRepeatedCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.enrol(t, "alice")
+		w := h.begin(t, attempt(""))
+		c := p.open(t)
+		for range 20 { // the device did not hear us
+			if got := p.answer(t, c, push.DeniedNotMe); got != push.Accepted {
+				t.Errorf("the device is told %q", got)
+			}
+		}
+		wantVerdict(t, w.end(t), login.Reject, login.DeniedNotMe)
+		if u, err := h.User(t.Context(), "alice"); u.Failures != 1 || u.Lock.Holds(time.Now()) || err != nil {
+			t.Errorf("%d failures, lock %v, %v", u.Failures, u.Lock, err)
+		}
+		if h.results(t) != "Challenge Failure" {
+			t.Errorf("rows: %s", h.results(t))
+		}
+	})
+}
+
 func TestPush_2_8_DeniedByMistake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
