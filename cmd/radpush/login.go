@@ -129,7 +129,7 @@ func (n *nas) findServer(file *configFile, secretFile string) error {
 	}
 	client, ok := clients.Client(netip.MustParseAddr("127.0.0.1"))
 	if !ok {
-		return errors.New("the configuration has no client for 127.0.0.1 whose secret could be used: use --secret-file")
+		return errors.New("the server would not know this machine: the configuration has no client with the address 127.0.0.1")
 	}
 	n.secret = client.Secret
 	return nil
