@@ -206,7 +206,7 @@ func (b *Broker) find(ctx context.Context, p past, q *Question) (*Challenge, err
 		return &Challenge{User: q.User, Expires: q.Expires, Outcome: Expired, Ended: q.Expires}, nil
 	}
 	for _, c := range p.challenges {
-		if c.Request == q.Request && q.Request != "" && (c.Outcome == Open || now.Sub(c.Ended) < limits.Grace) {
+		if c.Request == q.Request && q.Request != "" && (c.Outcome == Open || limits.fresh(c, now)) {
 			return c, nil // a retransmission: statements 2.13 and 2.17
 		}
 	}
@@ -220,7 +220,7 @@ func (b *Broker) find(ctx context.Context, p past, q *Question) (*Challenge, err
 			return nil, ErrElsewhere
 		case limits.coolingDown(p.challenges, q.Source, now):
 			return nil, ErrCoolingDown
-		case same && q.Source != "" && newest.Outcome == Approved && now.Sub(newest.Ended) < limits.Grace:
+		case same && q.Source != "" && newest.Outcome == Approved && limits.fresh(newest, now):
 			if late, err := b.reuse(ctx, newest); late != nil || err != nil {
 				return late, err
 			}

@@ -381,6 +381,32 @@ func TestPush_2_14_OfFiftyParallelRequestsOneIsLate(t *testing.T) {
 	})
 }
 
+func TestPush_2_14_AClockThatIsSetBackMakesNoOldApprovalGood(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		p := s.enrol(t, "alice", "apns")
+		first := question()
+		approveLate(t, s, p, first)
+		recent, err := s.Recent.Get(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As it looks an hour back.
+		err = s.Challenges.Update(t.Context(), recent.Challenges[0].ID, func(c *push.Challenge) (*push.Challenge, error) {
+			c.Ended = c.Ended.Add(time.Hour)
+			return c, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := question()
+		again.Request = first.Request
+		s.ask(t.Context(), again)
+		if s.rings() != 2 {
+			t.Errorf("%d rings", s.rings())
+		}
+	})
+}
+
 func TestPush_2_14_AnOlderApprovalIsNotUsed(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		p := s.enrol(t, "alice", "apns")

@@ -16,6 +16,10 @@ func (l Limits) orDefault() Limits {
 	}
 }
 
+// fresh reports whether a challenge ended a moment ago. One that ended in the future did so
+// before the clock was set back, or a little ahead of us, on another server.
+func (l Limits) fresh(c *Challenge, now time.Time) bool { return now.Sub(c.Ended).Abs() < l.Grace }
+
 // coolingDown reports whether the user has said "it wasn't me" to this source a moment
 // ago. Without a source (no calling station) nobody can be told from another, and
 // nobody cools down: a stranger could lock the user out of push that way.
@@ -60,7 +64,7 @@ func (l Limits) matter(newestFirst []*Challenge, now time.Time) []Ref {
 	approved := false
 	for _, c := range newestFirst[:min(len(newestFirst), l.Unanswered+64)] {
 		approved = approved || c.Outcome == Approved
-		if now.Sub(c.Ended) < l.Grace || l.cools(c, now) || !approved && l.cameToNothing(c, now) {
+		if l.fresh(c, now) || l.cools(c, now) || !approved && l.cameToNothing(c, now) {
 			refs = append(refs, Ref{c.ID, c.Created})
 		}
 	}
