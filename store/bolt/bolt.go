@@ -17,7 +17,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"io/fs"
 	"sync"
@@ -34,7 +33,6 @@ type DB struct {
 	snapshots snapshots
 	watches   watches
 	failure   atomic.Pointer[error] // what Err returns
-	seed      maphash.Seed
 	commit    func(*bbolt.Tx) error // (*bbolt.Tx).Commit, but in a test
 
 	requests sync.Pool // of *request; not shared, for a channel belongs to its synctest bubble
@@ -56,15 +54,13 @@ const (
 // A request is an update on its way to the disk. Its caller owns it until it is in the
 // queue and after done; between, the committer does.
 type request struct {
-	ctx  context.Context
-	key  string
-	hash uint64 // of the key
-	fn   func(old []byte) ([]byte, error)
+	ctx context.Context
+	key string
+	fn  func(old []byte) ([]byte, error)
 
-	seen uint64 // the commit that fn saw
-	had  bool   // there was a record
-	old  []byte // a copy of it, never nil; the buffer is reused
-	new  []byte // what fn made of it
+	had bool   // there was a record when fn ran
+	old []byte // a copy of it, never nil; the buffer is reused
+	new []byte // what fn made of it
 
 	err      error
 	panicked any           // what fn panicked with in the committer
@@ -105,7 +101,7 @@ func (d *DB) Update(ctx context.Context, key string, fn func(old []byte) ([]byte
 	if r == nil {
 		r = &request{old: []byte{}, done: make(chan struct{}, 1)}
 	}
-	r.ctx, r.key, r.hash, r.fn = ctx, key, maphash.String(d.seed, key), fn
+	r.ctx, r.key, r.fn = ctx, key, fn
 	queued, err := d.enqueue(r)
 	if queued {
 		<-r.done
@@ -156,7 +152,7 @@ func (d *DB) enqueue(r *request) (queued bool, err error) {
 func (r *request) read(s *snapshot) (err error) {
 	var v []byte
 	v, r.had, err = s.get(r.key)
-	r.old, r.seen = append(r.old[:0], v...), s.commits
+	r.old = append(r.old[:0], v...)
 	return err
 }
 
@@ -181,7 +177,7 @@ func (r *request) run() (changed bool, err error) {
 
 // Watch is described at [store.Backend].
 func (d *DB) Watch(ctx context.Context, key string) <-chan struct{} {
-	return d.watches.add(ctx, key, maphash.String(d.seed, key))
+	return d.watches.add(ctx, key)
 }
 
 // WriteTo writes a copy of the store as it stands now, to be kept as a backup and opened

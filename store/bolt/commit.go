@@ -23,15 +23,8 @@ const (
 
 // A writer is the committing goroutine.
 type writer struct {
-	db    *DB
-	batch []*request
-
-	// Of the keys that fall on each place by their hash, the last commit that changed
-	// one. An update that saw that commit need not be compared with the record, which
-	// would be another search in the tree.
-	changed [1 << 16]uint64
-	commits uint64 // so many were tried
-
+	db     *DB
+	batch  []*request
 	broken error // if set nothing is written any more
 }
 
@@ -94,23 +87,17 @@ func (w *writer) commit() error {
 				continue // withdrawn
 			}
 			key = append(key[:0], r.key...)
-			place := &w.changed[r.hash%uint64(len(w.changed))]
-			put := true
-			if *place > r.seen {
-				put, r.err = r.renew(c, key)
-			}
+			var change bool
+			change, r.err = r.renew(c, key)
 			switch {
-			case r.err != nil || !put:
+			case r.err != nil || !change:
 				continue
 			case r.new == nil:
 				r.err = b.Delete(key)
 			default:
 				r.err = b.Put(key, r.new)
 			}
-			if r.err == nil {
-				*place = w.commits + 1
-				changed = true
-			}
+			changed = changed || r.err == nil
 		}
 		return changed
 	})
@@ -206,13 +193,12 @@ func (w *writer) try() {
 // failed for all: what fn said of a record that another update had changed holds no
 // longer.
 func (w *writer) answer(err error) {
-	w.commits++
-	w.db.snapshots.expire(w.commits)
+	w.db.snapshots.expire()
 	for _, r := range w.batch {
 		if err != nil {
 			r.err = err
 		}
-		w.db.watches.notify(r.key, r.hash)
+		w.db.watches.notify(r.key)
 	}
 	for _, r := range w.batch {
 		r.done <- struct{}{}

@@ -55,7 +55,7 @@ func Open(path string) (*DB, error) {
 	d := &DB{
 		bolt:      b,
 		snapshots: snapshots{bolt: b, mapped: mapped},
-		seed:      maphash.MakeSeed(),
+		watches:   watches{seed: maphash.MakeSeed()},
 		commit:    (*bbolt.Tx).Commit,
 		queue:     make(chan *request, maxQueue),
 		drained:   make(chan struct{}),

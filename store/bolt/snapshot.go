@@ -21,7 +21,7 @@ type snapshots struct {
 	mapped int64
 
 	mu      sync.Mutex
-	commits uint64 // the number of the last one
+	commits uint64 // so many have made snapshots old
 	closed  bool
 	idle    []*snapshot
 }
@@ -30,7 +30,7 @@ type snapshots struct {
 type snapshot struct {
 	tx      *bbolt.Tx
 	cursor  *bbolt.Cursor
-	commits uint64 // at least so many are in it
+	commits uint64 // so many are in it, at least
 	key     []byte // a buffer for the key sought
 }
 
@@ -111,9 +111,9 @@ func (ss *snapshots) put(s *snapshot) {
 }
 
 // expire ends the snapshots that a commit has made old.
-func (ss *snapshots) expire(commits uint64) {
+func (ss *snapshots) expire() {
 	ss.mu.Lock()
-	ss.commits = commits
+	ss.commits++
 	old := ss.idle
 	ss.idle = nil
 	ss.mu.Unlock()
@@ -127,5 +127,5 @@ func (ss *snapshots) close() {
 	ss.mu.Lock()
 	ss.closed = true
 	ss.mu.Unlock()
-	ss.expire(0)
+	ss.expire()
 }

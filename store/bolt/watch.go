@@ -2,11 +2,13 @@ package bolt
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
 )
 
 // watches are kept in shards, so that going through one is quick.
 type watches struct {
+	seed   maphash.Seed
 	shards [64]watchShard
 }
 
@@ -27,14 +29,14 @@ type watch struct {
 	next *watch // of the same key
 }
 
-func (ws *watches) shard(hash uint64) *watchShard {
-	return &ws.shards[hash%uint64(len(ws.shards))]
+func (ws *watches) shard(key string) *watchShard {
+	return &ws.shards[maphash.String(ws.seed, key)%uint64(len(ws.shards))]
 }
 
 // add returns the channel of a new watch.
-func (ws *watches) add(ctx context.Context, key string, hash uint64) <-chan struct{} {
+func (ws *watches) add(ctx context.Context, key string) <-chan struct{} {
 	w := &watch{done: ctx.Done(), c: make(chan struct{}, 1)}
-	s := ws.shard(hash)
+	s := ws.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.n >= s.sweep {
@@ -54,8 +56,8 @@ func (ws *watches) add(ctx context.Context, key string, hash uint64) <-chan stru
 }
 
 // notify signals to the watches of a key that has changed.
-func (ws *watches) notify(key string, hash uint64) {
-	s := ws.shard(hash)
+func (ws *watches) notify(key string) {
+	s := ws.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first := s.keys[key]; first != nil {
