@@ -758,7 +758,7 @@ func TestActivity_6_6_RepeatsAreFolded(t *testing.T) {
 		for _, r := range rows {
 			told += 1 + r.Repeats
 		}
-		if told != 10000 || len(rows) > 1200 {
+		if told != 10000 || len(rows) > 60 {
 			t.Errorf("%d rows tell of %d tries", len(rows), told)
 		}
 	})

@@ -67,20 +67,32 @@ const (
 type Journal struct {
 	Rows Records[Row]
 
-	mu    sync.Mutex
-	folds map[fold]*folded
+	mu        sync.Mutex
+	folds     map[fold]*folded
+	strangers int // how many of them are strangers
 }
 
 const (
 	foldAfter  = 5
 	foldWindow = time.Minute
 	foldKinds  = 1000
+
+	foldStrangers = 30 // of foldKinds, with names that no user has: an attacker has enough of them
 )
 
 // A fold is what rows that fold into one agree in.
 type fold struct {
 	User, Client string
 	Reason       Reason
+}
+
+// stranger reports whether the name is one that anybody can make up.
+func (f fold) stranger() bool {
+	switch f.Reason {
+	case WrongPasscode, ReplayedCode, Locked, NothingEnrolled, PushElsewhere, PushPaused, CoolingDown, Undelivered:
+		return false
+	}
+	return f.User != ""
 }
 
 type folded struct {
@@ -144,13 +156,16 @@ func (j *Journal) fold(r Row, now time.Time) (write []Row) {
 		j.folds = make(map[fold]*folded)
 	}
 	kind := fold{UserKey(r.User), r.Client, r.Reason}
-	if _, known := j.folds[kind]; !known && len(j.folds) >= foldKinds {
-		kind.User = "" // too many names: most likely made up
+	if _, known := j.folds[kind]; !known && (len(j.folds) >= foldKinds || kind.stranger() && j.strangers >= foldStrangers) {
+		kind.User = "" // too many names
 	}
 	f := j.folds[kind]
 	if f == nil || now.Sub(f.since) >= foldWindow {
 		if f != nil && f.pending != nil {
 			write = append(write, *f.pending)
+		}
+		if f == nil && kind.stranger() {
+			j.strangers++
 		}
 		f = &folded{since: now}
 		j.folds[kind] = f
@@ -198,7 +213,9 @@ func (j *Journal) due(now time.Time, all bool) (rows []Row) {
 		if f.pending != nil {
 			rows = append(rows, *f.pending)
 		}
-		delete(j.folds, kind)
+		if delete(j.folds, kind); kind.stranger() {
+			j.strangers--
+		}
 	}
 	return rows
 }

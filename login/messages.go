@@ -1,7 +1,8 @@
 package login
 
 // All that users read. Each fits a Reply-Message (253 octets) and says what to do next;
-// none tells a stranger whether a user exists. What operators read is a Reason.
+// none tells a stranger whether a user exists, but sayLocked: whoever is locked out has to
+// hear it, and MS-CHAP says it too. What operators read is a Reason.
 const (
 	sayFailed    = "Sign-in failed."
 	sayLocked    = "This account is locked. Please ask your administrator."

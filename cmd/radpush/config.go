@@ -104,8 +104,8 @@ type Push struct {
 	// CoolDown is how long the same user from the same client and station is rejected
 	// without a push after "it wasn't me".
 	CoolDown Duration `yaml:"cool_down" default:"5m" range:"1s..7d"`
-	// Grace is how long an approval that came after the NAS had given up is good for the
-	// same login tried again.
+	// Grace is how long an approval is good for the same login tried once more: mostly one
+	// that came after the NAS had given up, which the server cannot tell from one in time.
 	Grace Duration `yaml:"grace" default:"30s" range:"1s..5m"`
 }
 

@@ -63,10 +63,10 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		return nil, err
 	}
 	broker := &push.Broker{
-		Devices:    store.Table[push.Device]{Backend: db, Prefix: "device"},
-		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge"},
-		Recent:     store.Table[push.Recent]{Backend: db, Prefix: "recent"},
-		Enrolments: store.Table[push.Enrolment]{Backend: db, Prefix: "enrolment"},
+		Devices:    store.Table[push.Device]{Backend: db, Prefix: "device", Sealer: sealer},
+		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge", Sealer: sealer},
+		Recent:     store.Table[push.Recent]{Backend: db, Prefix: "recent", Sealer: sealer},
+		Enrolments: store.Table[push.Enrolment]{Backend: db, Prefix: "enrolment", Sealer: sealer},
 		Limits:     cfg.Push.Limits(),
 		Log:        log,
 	}

@@ -73,7 +73,7 @@ Access-Accept and 1 for everything else.`,
 	f := c.Flags()
 	f.StringVar(&l.Passcode, "passcode", "", "what the user types: nothing, a letter or a code")
 	f.StringVar(&l.Protocol, "protocol", "pap", "pap, chap or mschapv2")
-	f.StringVar(&l.Station, "station", "127.0.0.1", "Calling-Station-Id; empty for none")
+	f.StringVar(&l.Station, "station", "198.51.100.1", "Calling-Station-Id, the user's address; empty for none")
 	f.StringVar(&l.NAS, "nas", "radpush-login", "NAS-Identifier")
 	f.StringVar(&n.server, "server", "", "address and port of the RADIUS server")
 	f.StringVar(&secretFile, "secret-file", "", "file with the shared secret")

@@ -28,6 +28,17 @@ func userAddress(r *radius.Request) netip.Addr {
 	return netip.Addr{}
 }
 
+// station returns Calling-Station-Id as it was sent, or "" if it is an address that all users
+// of the NAS share: by a station that says nothing, a stranger could join another one's
+// login (statement 2.13).
+func station(r *radius.Request) string {
+	id := string(r.Get(rfc2865.CallingStationID_Type))
+	if addr := parseAddr(id); addr.IsValid() && (addr.IsUnspecified() || isNAS(r, addr)) {
+		return ""
+	}
+	return id
+}
+
 // isNAS reports whether an address is the NAS's.
 func isNAS(r *radius.Request, addr netip.Addr) bool {
 	v4, _ := netip.AddrFromSlice(r.Get(rfc2865.NASIPAddress_Type))

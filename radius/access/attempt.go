@@ -35,7 +35,7 @@ func readAttempt(r *radius.Request) login.Attempt {
 		User:     string(r.Get(rfc2865.UserName_Type)),
 		Client:   r.Client.Name,
 		NAS:      string(r.Get(rfc2865.NASIdentifier_Type)),
-		Station:  string(r.Get(rfc2865.CallingStationID_Type)),
+		Station:  station(r),
 		State:    string(r.Get(rfc2865.State_Type)),
 		From:     userAddress(r),
 		Received: r.Received,
