@@ -3,21 +3,27 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"rsc.io/qr"
 )
 
-// printQR draws text as a QR code for a terminal: two modules a character, in half blocks,
-// dark on light in whatever colours the terminal has, with the quiet zone of ISO 18004.
+// quiet is the width of the light margin, in modules (ISO/IEC 18004, section 9.1).
+const quiet = 4
+
+// printQR draws text as a QR code in half blocks, two modules a character. A terminal is
+// told to show it dark on light; elsewhere it is light on dark, as most terminals are.
 func printQR(w io.Writer, text string) error {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
 		return fmt.Errorf("QR code: %w", err)
 	}
-	const quiet = 2
-	blocks := [...]string{"█", "▄", "▀", " "} // by upper dark, lower dark, as two bits
+	blocks, begin, end := [...]string{"█", "▄", "▀", " "}, "", "" // by upper dark, lower dark, as two bits
+	if inColour(w) {
+		blocks, begin, end = [...]string{" ", "▀", "▄", "█"}, "\x1b[38;5;16;48;5;231m", "\x1b[0m"
+	}
 	for y := -quiet; y < code.Size+quiet; y += 2 {
-		line := ""
+		var line strings.Builder
 		for x := -quiet; x < code.Size+quiet; x++ {
 			i := 0
 			if code.Black(x, y) {
@@ -26,9 +32,9 @@ func printQR(w io.Writer, text string) error {
 			if code.Black(x, y+1) {
 				i += 2
 			}
-			line += blocks[i]
+			line.WriteString(blocks[i])
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := fmt.Fprintln(w, begin+line.String()+end); err != nil {
 			return err
 		}
 	}
