@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -37,6 +40,9 @@ func openOperator(cfg *Config) (client *web.OperatorClient, done func(), err err
 	case errors.Is(err, syscall.EACCES):
 		return nil, nil, fmt.Errorf("%w: only root and the server's own user are operators", err)
 	}
+	if err := checkOwner(string(cfg.State)); err != nil {
+		return nil, nil, err
+	}
 	log := slog.New(slog.DiscardHandler)
 	core, err := openCore(cfg, log)
 	if errors.Is(err, bolt.ErrLocked) {
@@ -52,6 +58,24 @@ func openOperator(cfg *Config) (client *web.OperatorClient, done func(), err err
 	}
 	transport := web.InProcess(core.operator(cfg, certificate, log).Handler())
 	return &web.OperatorClient{Transport: transport}, func() { core.close(log) }, nil
+}
+
+// checkOwner keeps root from making files in the state directory that the server, which runs
+// as its owner, could not open.
+func checkOwner(state string) error {
+	info, err := os.Stat(state)
+	if err != nil {
+		return nil // openCore makes it, or says why not
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Getuid() != 0 || owner.Uid == 0 {
+		return nil
+	}
+	name := fmt.Sprintf("'#%d'", owner.Uid)
+	if u, err := user.LookupId(strconv.Itoa(int(owner.Uid))); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("no server runs, and %s is not root's: start the server, or run the command as its owner: sudo -u %s radpush …", state, name)
 }
 
 // operate makes a command's function of one that uses the operator API.
