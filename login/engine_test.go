@@ -426,13 +426,35 @@ func TestPush_2_13_StationsThatAreNoTextAreToldApart(t *testing.T) {
 		p.answer(t, p.open(t), push.Approved)
 		wantVerdict(t, first.end(t), login.Accept, login.Approved)
 		wantVerdict(t, again.end(t), login.Accept, login.Approved)
-		if got := h.rows(t)[0].Station; got != "0x808182838485" {
-			t.Errorf("station in the row: %q", got)
+		for _, r := range h.rows(t) {
+			if r.Result == login.ResultChallenge && r.Station != "0x808182838485" {
+				t.Errorf("station in the row: %q", r.Station)
+			}
 		}
 		// "M\xfcller" and "M\xe4ller" become this one.
 		if _, err := h.AddUser(t.Context(), "m\uFFFDller"); err == nil {
 			t.Error("a user was added that many are taken for")
 		}
+	})
+}
+
+// A login that moves to the other gateway of a cluster is still one push.
+func TestPush_2_13_ClientsOfAGroupShareALogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		for _, name := range []string{"edge1", "edge2"} {
+			h.Clients[name] = login.Client{Name: name, Group: "edge"}
+		}
+		p := h.enrol(t, "alice")
+		one, two := attempt(""), attempt("")
+		one.Client, two.Client, two.NAS = "edge1", "edge2", "gw2"
+		first, second := h.begin(t, one), h.begin(t, two)
+		outside := attempt("")
+		outside.Client = "vpn"
+		wantVerdict(t, h.begin(t, outside).end(t), login.Reject, login.PushElsewhere)
+		p.answer(t, p.open(t), push.Approved)
+		wantVerdict(t, first.end(t), login.Accept, login.Approved)
+		wantVerdict(t, second.end(t), login.Accept, login.Approved)
 	})
 }
 
@@ -472,6 +494,22 @@ func TestPush_2_14_LateApproval(t *testing.T) {
 			t.Error("the approval was used twice")
 		}
 		p.answer(t, p.open(t), push.DeniedMistake)
+	})
+}
+
+// A device with a push service that is not configured cannot be rung.
+func TestPush_2_16_UndeliveredEndsTheHoldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		p := h.enrol(t, "alice")
+		if err := h.broker.SetAddress(t.Context(), p.d.ID, push.Address{Service: "apns", Token: strings.Repeat("a", 64)}); err != nil {
+			t.Fatal(err)
+		}
+		v := h.begin(t, attempt("")).end(t)
+		wantVerdict(t, v, login.Reject, login.Undelivered)
+		if v.Message == "" || h.results(t) != "Challenge Failure" {
+			t.Errorf("%q, rows %s", v.Message, h.results(t))
+		}
 	})
 }
 
