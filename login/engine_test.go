@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,6 +168,9 @@ func (h *house) rows(t *testing.T) (rows []login.Row) {
 			rows = append([]login.Row{r}, rows...)
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b login.Row) int { // at one moment of virtual time, first the question
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Result, b.Result))
+	})
 	return rows
 }
 
