@@ -75,11 +75,12 @@ func newPhoneEnrolCommand(key *keyFile) *cobra.Command {
 		replace bool
 	)
 	c := &cobra.Command{
-		Use:   "enrol LINK",
+		Use:   "enrol [LINK]",
 		Short: "Make this terminal a device of the user that the link is for",
 		Long: `Enrol makes a key pair and enrols with the link that "radpush enrol" printed. The link is
-good once.`,
-		Args: cobra.ExactArgs(1),
+good once. Without it on the command line, where others on this machine could see it,
+enrol reads it from standard input.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			path, err := key.Path()
 			if err != nil {
@@ -92,7 +93,11 @@ good once.`,
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 				return err
 			}
-			p, err := phone.Enrol(c.Context(), args[0], name)
+			link, err := enrolmentLink(c, args)
+			if err != nil {
+				return err
+			}
+			p, err := phone.Enrol(c.Context(), link, name)
 			if err != nil {
 				return err
 			}
@@ -110,6 +115,19 @@ good once.`,
 	c.Flags().StringVar(&name, "name", host, "what the user calls this device")
 	c.Flags().BoolVar(&replace, "replace", false, "replace the key file, and with it the device, that is there")
 	return c
+}
+
+// enrolmentLink returns the argument or, without one, a line of standard input.
+func enrolmentLink(c *cobra.Command, args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	fmt.Fprint(c.ErrOrStderr(), "Enrolment link: ")
+	line, err := bufio.NewReader(c.InOrStdin()).ReadString('\n')
+	if line = strings.TrimSpace(line); line == "" && err != nil {
+		return "", fmt.Errorf("no enrolment link: %w", err)
+	}
+	return line, nil
 }
 
 func newPhoneWaitCommand(key *keyFile) *cobra.Command {
