@@ -20,6 +20,9 @@ func (d *Dictionary) Decode(avp *radius.AVP) []Value {
 		return whole
 	}
 	id, rest := binary.BigEndian.Uint32(avp.Attribute), avp.Attribute[4:]
+	if id == 0 { // reserved, and here the number of attributes that are no vendor's
+		return whole
+	}
 	vendor, ok := d.vendors[id]
 	if !ok {
 		vendor = Vendor{Number: id, TypeOctets: 1, LengthOctets: 1} // RFC 2865, section 5.26, recommends it
