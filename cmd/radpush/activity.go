@@ -24,7 +24,8 @@ func newActivityCommand(file *configFile) *cobra.Command {
 		Short: "Show what happened: logins, pushes, sessions, changes",
 		Long: `Activity shows the newest rows of the record, the newest last. Each login is a row with
 the reason for operators, which is more than the user was told. A push is a row Challenge,
-followed by Success or Failure; one that nobody answered has no second row.
+followed by Success or Failure; one that nobody answered, or that the user denied as a
+mistake, has no second row.
 
 A login that is missing did not get as far as the engine: see the server's log and
 metrics.`,

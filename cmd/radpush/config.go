@@ -68,15 +68,15 @@ type Config struct {
 	Warnings []Fault `yaml:"-"`
 }
 
-// Web is the HTTPS server for the authenticator page and the device API.
+// Web is the HTTPS server that devices connect to.
 type Web struct {
 	// Listen is its TCP address.
 	Listen string `yaml:"listen" default:":8443"`
-	// URL is where devices reach it; it stands in every enrolment code. If it is absent, it
+	// URL is where devices reach it; it stands in every enrolment link. If it is absent, it
 	// is the name of this machine with the port of web.listen.
 	URL string `yaml:"url" example:"https://radpush.example.com:8443"`
 	// Certificate is a PEM file with the certificate and its chain. Without it radpush
-	// makes a certificate of its own, which browsers trust only when told to.
+	// makes a certificate of its own, which the enrolment link pins; browsers do not trust it.
 	Certificate Path `yaml:"certificate,omitempty" example:"/etc/radpush/tls.crt"`
 	// Key is the PEM file of the certificate's private key, which others must not be able
 	// to read.
@@ -147,7 +147,7 @@ type Client struct {
 	// Push says whether users may approve on a device.
 	Push bool `yaml:"push" default:"true"`
 	// Challenge says that this client can show an Access-Challenge. Some take one for an
-	// acceptance, others for a failure: try it.
+	// acceptance, others for a failure: try it. No method asks for one yet.
 	Challenge bool `yaml:"challenge" default:"false"`
 	// JoinAnyStation lets requests without a Calling-Station-Id join the open push of the
 	// same user. A stranger who starts a login for that user at the same moment is then

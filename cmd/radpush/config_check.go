@@ -147,7 +147,7 @@ func (d *decoder) checkURL(w *Web) string {
 		d.fault("web.url", "nothing can follow the port: want https://%s", u.Host)
 		return ""
 	case u.Scheme == "http" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1":
-		d.warn("web.url", "browsers do not let the authenticator page make keys without https")
+		d.warn("web.url", "devices refuse an enrolment link without https")
 	}
 	return u.Hostname()
 }

@@ -25,7 +25,7 @@ func TestConfigWeb(t *testing.T) {
 	for web, want := range map[string]string{
 		`certificate: good.crt, key: good.key, url: "https://radpush.example.com/"`:      "",
 		`url: "http://localhost:8443"`:                                                   "",
-		`url: "http://radpush.example.com"`:                                              "browsers do not let",
+		`url: "http://radpush.example.com"`:                                              "devices refuse an enrolment link",
 		`url: "https://radpush.example.com/radpush"`:                                     "nothing can follow the port: want https://radpush.example.com",
 		`url: "https://alice@radpush.example.com"`:                                       "is no URL of a server",
 		`url: radpush.example.com`:                                                       "is no URL of a server",

@@ -9,7 +9,7 @@ import (
 func newDeviceCommand(file *configFile) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "device",
-		Short: "List, name, suspend, resume and remove devices",
+		Short: "List, rename, suspend, resume and remove devices",
 		Long: `Device keeps the phones and terminals that users have enrolled. A suspended device is
 not rung and cannot answer; a removed one has to enrol again.`,
 	}

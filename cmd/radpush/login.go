@@ -32,10 +32,11 @@ func newLoginCommand(file *configFile) *cobra.Command {
 		Use:   "login USER",
 		Short: "Act as a NAS: send a login and show the exchange",
 		Long: `Login sends an Access-Request, as a VPN concentrator would, and shows the exchange. It
-waits as long as you tell it to, and checks the reply as strictly as the best of them.
+waits as long as you tell it to, and checks the reply: its authenticators and, with
+MS-CHAPv2, the server's proof that it knows what was typed.
 
 Server and secret are taken from the configuration if one is found that has a client for
-a loopback address; --server and --secret-file name others. The exit code is 0 for an
+127.0.0.1; --server and --secret-file name others. The exit code is 0 for an
 Access-Accept and 1 for everything else.`,
 		Example: `  radpush login alice                          an empty passcode: push
   radpush login alice --passcode 123456        a one-time code
@@ -86,7 +87,7 @@ Access-Accept and 1 for everything else.`,
 }
 
 // findServer fills in the server and the secret that the command line does not name, from
-// the configuration: the one of the client that a loopback address belongs to.
+// the configuration: the one of the client that 127.0.0.1 belongs to.
 func (n *nas) findServer(file *configFile, secretFile string) error {
 	if secretFile != "" {
 		b, err := os.ReadFile(secretFile)

@@ -174,8 +174,8 @@ func (c *core) devices(cfg *Config, log *slog.Logger) (*web.Server, error) {
 	}, nil
 }
 
-// certificate returns what the configuration names, or radpush's own; nil where the URL says
-// that a reverse proxy on this machine has one.
+// certificate returns what the configuration names, or radpush's own, which it makes if need
+// be.
 func (c *Config) certificate(log *slog.Logger) (*web.Certificate, error) {
 	if c.Web.Certificate != "" {
 		return web.LoadCertificate(string(c.Web.Certificate), string(c.Web.Key), log)
