@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,7 +49,7 @@ and yet probably not meant. It fails if there is a fault; warnings alone are no 
 			}
 			out := c.OutOrStdout()
 			if asJSON {
-				err = json.NewEncoder(out).Encode(found)
+				err = printJSON(c, found)
 			} else {
 				writeFaults(out, path, "", found.Faults, inColour(out))
 				writeFaults(out, path, "warning: ", found.Warnings, inColour(out))

@@ -17,11 +17,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	wire "layeh.com/radius"
 
 	"radpush/dictionary"
 	"radpush/login"
+	"radpush/push"
 	"radpush/radius"
 	"radpush/web/phone"
 )
@@ -36,10 +36,7 @@ one is not answered. On a terminal you are asked what to say; elsewhere it runs 
 Nothing listens beyond this machine, and nothing is left behind.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			d := demo{out: c.OutOrStdout(), start: time.Now()}
-			if f, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				d.person = bufio.NewReader(f)
-			}
+			d := demo{out: c.OutOrStdout(), person: personAt(c), start: time.Now()}
 			return d.run(c.Context())
 		},
 	}
@@ -104,10 +101,13 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.enrol(ctx, cfg); err != nil {
 		return err
 	}
-	for _, step := range []struct{ title, station, choice string }{
-		{"A login, and alice approves", "198.51.100.7", "a"},
-		{"A login that alice did not start: she denies it", "203.0.113.66", "d"},
-		{"A login that nobody answers", "198.51.100.8", "n"},
+	for _, step := range []struct {
+		title, station string
+		choice         push.Outcome
+	}{
+		{"A login, and alice approves", "198.51.100.7", push.Approved},
+		{"A login that alice did not start: she denies it", "203.0.113.66", push.DeniedNotMe},
+		{"A login that nobody answers", "198.51.100.8", push.Open},
 	} {
 		if err := d.login(ctx, step.title, step.station, step.choice); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (d *demo) enrol(ctx context.Context, cfg *Config) error {
 }
 
 // login walks one login through.
-func (d *demo) login(ctx context.Context, title, station, choice string) error {
+func (d *demo) login(ctx context.Context, title, station string, choice push.Outcome) error {
 	fmt.Fprintln(d.out)
 	d.say("%s.", title)
 	type ended struct {
@@ -222,17 +222,17 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	d.say("%s", map[string]string{
-		"a": "APPROVE. The phone sends a one-time password and a signature over exactly what it showed.",
-		"d": "DENY, it wasn't me. The phone signs that.",
-		"m": "DENY, a mistake. The phone signs that.",
-		"n": "Nobody answers.",
+	d.say("%s", map[push.Outcome]string{
+		push.Approved:      "APPROVE. The phone sends a one-time password and a signature over exactly what it showed.",
+		push.DeniedNotMe:   "DENY, it wasn't me. The phone signs that.",
+		push.DeniedMistake: "DENY, a mistake. The phone signs that.",
+		push.Open:          "Nobody answers.",
 	}[choice])
 	answered := time.Now()
 	switch err := answer(ctx, io.Discard, d.phone, request, choice); {
 	case errors.Is(err, errTooLate):
 		d.say("That was too late.")
-		choice = "n"
+		choice = push.Open
 	case err != nil:
 		return err
 	}
@@ -241,16 +241,16 @@ func (d *demo) login(ctx context.Context, title, station, choice string) error {
 		return e.err
 	}
 	since := fmt.Sprintf("%v after the answer", time.Since(answered).Round(time.Millisecond))
-	if choice == "n" {
+	if choice == push.Open {
 		since = fmt.Sprintf("when the hold of %v was over", d.hold())
 	}
 	d.say("%v, %s.", e.reply.Code, since)
 	want := wire.CodeAccessReject
-	if choice == "a" {
+	if choice == push.Approved {
 		want = wire.CodeAccessAccept
 	}
 	if e.reply.Code != want {
-		return fmt.Errorf("the answer was %q and the verdict %v", choice, e.reply.Code)
+		return fmt.Errorf("the answer was %v and the verdict %v", choice, e.reply.Code)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"radpush/web"
@@ -55,17 +57,11 @@ func newDeviceChangeCommand(file *configFile, use, short string, args int, run f
 
 // completeDevices completes the ID of a device.
 func completeDevices(file *configFile) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+	return completeFirst(file, func(ctx context.Context, o *web.OperatorClient) (ids []string, err error) {
+		devices, err := o.ListDevices(ctx, "")
+		for _, d := range devices {
+			ids = append(ids, d.ID+"\t"+d.Name)
 		}
-		_ = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
-			devices, err := o.ListDevices(c.Context(), "")
-			for _, d := range devices {
-				ids = append(ids, d.ID+"\t"+d.Name)
-			}
-			return err
-		})(c, args) // without an answer there is nothing to complete
-		return ids, cobra.ShellCompDirectiveNoFileComp
-	}
+		return ids, err
+	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -60,7 +59,7 @@ Access-Accept and 1 for everything else.`,
 				return err
 			}
 			if asJSON {
-				err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{
+				err = printJSON(c, map[string]any{
 					"reply": reply.Code.String(), "message": rfc2865.ReplyMessage_GetString(reply.Packet),
 					"resent": reply.Resent, "took_seconds": reply.Took.Seconds(),
 				})

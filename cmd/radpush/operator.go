@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,20 +106,28 @@ func printJSON(c *cobra.Command, v any) error {
 	return e.Encode(v)
 }
 
-// completeUsers completes the name of a user, from the running server or the store.
+// completeUsers completes the name of a user.
 func completeUsers(file *configFile) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var names []string
+	return completeFirst(file, func(ctx context.Context, o *web.OperatorClient) (names []string, err error) {
+		users, err := o.ListUsers(ctx)
+		for _, u := range users {
+			names = append(names, u.Name)
+		}
+		return names, err
+	})
+}
+
+// completeFirst completes the first argument from what the running server, or the store,
+// lists.
+func completeFirst(file *configFile, list func(context.Context, *web.OperatorClient) ([]string, error)) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		_ = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) error {
-			users, err := o.ListUsers(c.Context())
-			for _, u := range users {
-				names = append(names, u.Name)
-			}
+		_ = operate(file, func(c *cobra.Command, _ []string, o *web.OperatorClient) (err error) {
+			words, err = list(c.Context(), o)
 			return err
 		})(c, args) // without an answer there is nothing to complete
-		return names, cobra.ShellCompDirectiveNoFileComp
+		return words, cobra.ShellCompDirectiveNoFileComp
 	}
 }

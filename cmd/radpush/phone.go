@@ -5,15 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"radpush/push"
 	"radpush/web/phone"
@@ -143,10 +140,7 @@ or deny; elsewhere it only prints, and "radpush phone approve" answers.`,
 			if err != nil {
 				return err
 			}
-			var person *bufio.Reader
-			if f, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-				person = bufio.NewReader(f)
-			}
+			person := personAt(c)
 			fmt.Fprintf(c.ErrOrStderr(), "Waiting for sign-in requests of %s at %s.\n", p.User, p.URL)
 			for {
 				request, err := p.Wait(c.Context())
@@ -185,13 +179,13 @@ func newPhoneListCommand(key *keyFile) *cobra.Command {
 			return err
 		}
 		for _, r := range open {
-			if *asJSON {
-				err = printJSON(c, map[string]any{"id": r.ID, "expires": r.Expires, "shown": r.Prompt})
-			} else {
+			if !*asJSON {
 				showRequest(c.OutOrStdout(), r)
+			} else if err := printJSON(c, map[string]any{"id": r.ID, "expires": r.Expires, "shown": r.Prompt}); err != nil {
+				return err
 			}
 		}
-		return err
+		return nil
 	}
 	return c
 }
@@ -201,7 +195,7 @@ func newPhoneApproveCommand(key *keyFile) *cobra.Command {
 		Use:   "approve [ID]",
 		Short: "Let the login in",
 		Args:  cobra.MaximumNArgs(1),
-		RunE:  answerOpen(key, func() (string, error) { return "a", nil }),
+		RunE:  answerOpen(key, func() (push.Outcome, error) { return push.Approved, nil }),
 	}
 }
 
@@ -214,14 +208,14 @@ func newPhoneDenyCommand(key *keyFile) *cobra.Command {
 a wrong passcode and keeps whoever it was away for a while. "mistake" says that it was you,
 and harms nobody.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: answerOpen(key, func() (string, error) {
+		RunE: answerOpen(key, func() (push.Outcome, error) {
 			switch reason {
 			case "not-me":
-				return "d", nil
+				return push.DeniedNotMe, nil
 			case "mistake":
-				return "m", nil
+				return push.DeniedMistake, nil
 			}
-			return "", fmt.Errorf("--reason %q: not-me or mistake", reason)
+			return push.Open, fmt.Errorf("--reason %q: not-me or mistake", reason)
 		}),
 	}
 	c.Flags().StringVar(&reason, "reason", "not-me", "not-me or mistake")
@@ -253,7 +247,7 @@ func newPhoneLeaveCommand(key *keyFile) *cobra.Command {
 
 // answerOpen answers the request whose ID is the argument or, without one, the only one
 // that is open.
-func answerOpen(key *keyFile, choose func() (string, error)) func(*cobra.Command, []string) error {
+func answerOpen(key *keyFile, choose func() (push.Outcome, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		choice, err := choose()
 		if err != nil {
@@ -275,87 +269,5 @@ func answerOpen(key *keyFile, choose func() (string, error)) func(*cobra.Command
 			return answer(c.Context(), c.OutOrStdout(), p, r, choice)
 		}
 		return errors.New("no sign-in request waits for an answer")
-	}
-}
-
-var errTooLate = errors.New("too late: the sign-in has ended")
-
-// answer tells the server what the user decided: a, d or m; n is no answer.
-func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request, choice string) error {
-	var (
-		result push.Result
-		err    error
-	)
-	switch choice {
-	case "a":
-		result, err = p.Approve(ctx, r.ID)
-	case "d":
-		result, err = p.Deny(ctx, r.ID, push.DeniedNotMe)
-	case "m":
-		result, err = p.Deny(ctx, r.ID, push.DeniedMistake)
-	default:
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	switch result {
-	case push.Accepted:
-		fmt.Fprintln(out, "The server has taken the answer.")
-		return nil
-	case push.TooLate:
-		return errTooLate
-	case push.Already:
-		return errors.New("another answer came first")
-	case push.WrongOTP, push.OuterWindow:
-		return errors.New("the server did not take the one-time password: is this machine's clock right?")
-	case push.Refused:
-		return errors.New("the account is locked: ask your administrator")
-	}
-	return fmt.Errorf("the server says %q", result)
-}
-
-// showRequest prints what a user has to see before answering.
-func showRequest(out io.Writer, r phone.Request) {
-	p := r.Prompt
-	fmt.Fprintf(out, "\n┌─ Sign in to %s?\n", printable(p.Resource))
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(out, "│  %-13s %s\n", name, printable(value))
-		}
-	}
-	line("Organization", p.Organization)
-	line("User", p.User)
-	line("Time", p.Started.Local().Format("Mon 2 Jan 2006 15:04:05 MST"))
-	line("From", p.IP)
-	line("Location", p.Location)
-	fmt.Fprintf(out, "└─ open for %v; %s\n", time.Until(r.Expires).Round(time.Second), r.ID)
-}
-
-// askPerson asks until the answer is a, d, m or n. It is n if ctx ends, and person is not
-// to be read any more then.
-func askPerson(ctx context.Context, out io.Writer, person *bufio.Reader) string {
-	choice := make(chan string, 1)
-	go func() { choice <- askLines(out, person) }()
-	select {
-	case c := <-choice:
-		return c
-	case <-ctx.Done():
-		fmt.Fprintln(out)
-		return "n"
-	}
-}
-
-func askLines(out io.Writer, person *bufio.Reader) string {
-	for {
-		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? Type it, then Enter: ")
-		line, err := person.ReadString('\n')
-		switch choice := strings.ToLower(strings.TrimSpace(line)); choice {
-		case "a", "d", "m", "n":
-			return choice
-		}
-		if err != nil {
-			return "n"
-		}
 	}
 }

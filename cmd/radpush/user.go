@@ -40,11 +40,8 @@ func newUserAddCommand(file *configFile) *cobra.Command {
 	asJSON := jsonFlag(c)
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
 		u, err := o.AddUser(c.Context(), args[0])
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(c, u)
+		if err != nil || *asJSON {
+			return orJSON(c, u, err)
 		}
 		_, err = fmt.Fprintf(c.OutOrStdout(), "Added %s. Next: radpush enrol %s\n", u.Name, shellWord(u.Name))
 		return err

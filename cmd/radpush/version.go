@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -42,22 +41,21 @@ func thisBuild() build {
 }
 
 func newVersionCommand() *cobra.Command {
-	var asJSON bool
 	c := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Long:    "Version prints the version of this program, the Go that it was built with and the platform.",
 		Example: "  radpush version\n  radpush version --json",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			b := thisBuild()
-			if asJSON {
-				return json.NewEncoder(c.OutOrStdout()).Encode(b)
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "radpush %s (%s, %s)\n", b.Version, b.Go, b.Platform)
-			return err
-		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	asJSON := jsonFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		b := thisBuild()
+		if *asJSON {
+			return printJSON(c, b)
+		}
+		_, err := fmt.Fprintf(c.OutOrStdout(), "radpush %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+		return err
+	}
 	return c
 }
