@@ -30,35 +30,11 @@ type core struct {
 // run a dozen times a second. Nothing touches the ballast, so it takes no memory.
 const ballast = 64 << 20
 
-// openCore opens the store in the state directory, which it makes if need be, and builds
-// the engine on it. Bolt.ErrLocked says that another process has the store open.
+// openCore opens the store and builds the engine on it. Bolt.ErrLocked says that another
+// process has the store open.
 func openCore(cfg *Config, log *slog.Logger) (*core, error) {
-	state := string(cfg.State)
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	if info, err := os.Stat(state); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	} else if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		return nil, fmt.Errorf("state directory: %s has mode %o, others can put a store of theirs there: chmod 700 it", state, mode)
-	}
-	file := filepath.Join(state, "radpush.db")
-	_, err := os.Stat(file)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	// The key before the store: a store without its key is of no use, and no new key
-	// opens an old store.
-	key := filepath.Join(state, "master.key")
-	sealer, err := store.MasterKey(key, isNew)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: put your copy of it back, without it the store cannot be read", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if info, err := os.Stat(key); err == nil && info.Mode()&0o077 != 0 {
-		log.Warn("others can read the master key: chmod 600 it", "file", key)
-	}
-	db, err := bolt.Open(file)
+	key := filepath.Join(string(cfg.State), "master.key")
+	db, sealer, err := openStore(string(cfg.State), key, log)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +77,37 @@ func opens(users store.Table[login.User]) (err error) {
 		}
 	}
 	return err
+}
+
+// openStore opens the database and its master key in the state directory, all of which it
+// makes if there is nothing yet. One without the other is an error: a store without its
+// key is of no use, and no new key opens an old store.
+func openStore(state, key string, log *slog.Logger) (*bolt.DB, *store.Sealer, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("state directory: %w", err)
+	}
+	if info, err := os.Stat(state); err != nil {
+		return nil, nil, fmt.Errorf("state directory: %w", err)
+	} else if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return nil, nil, fmt.Errorf("state directory: %s has mode %o, others can put a store of theirs there: chmod 700 it", state, mode)
+	}
+	file := filepath.Join(state, "radpush.db")
+	info, err := os.Stat(file)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	sealer, err := store.MasterKey(key, isNew)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("%w: put your copy of it back, without it the store cannot be read", err)
+	case err != nil:
+		return nil, nil, err
+	case !isNew && info.Size() == 0:
+		return nil, nil, fmt.Errorf("%s is empty: put a backup back, or remove it to begin a new store", file)
+	}
+	if info, err := os.Stat(key); err == nil && info.Mode()&0o077 != 0 {
+		log.Warn("others can read the master key: chmod 600 it", "file", key)
+	}
+	db, err := bolt.Open(file)
+	return db, sealer, err
 }
 
 // close ends what the core has running.
