@@ -63,5 +63,5 @@ func readPasscode(r *radius.Request) (passcode, error) {
 	return pap{}, nil
 }
 
-// RFC 3576, section 3.1.
+// RFC 5176, section 3.2.
 const serviceAuthorizeOnly = rfc2865.ServiceType(17)

@@ -1,7 +1,9 @@
 package access
 
 import (
+	"cmp"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -37,10 +39,7 @@ func (h *Handler) accept(r *radius.Request, p login.Passcode, v login.Verdict) (
 	if v.Message != "" {
 		reply.Add(rfc2865.ReplyMessage_Type, cut(v.Message, 253))
 	}
-	s, err := newSalter(r)
-	if err != nil {
-		return nil, err
-	}
+	s := newSalter(r)
 	if m, ok := p.(*msCHAP2); ok {
 		if err := m.accept(reply, s, configured); err != nil {
 			return nil, err
@@ -64,11 +63,7 @@ func challenge(r *radius.Request, v login.Verdict) (*layeh.Packet, error) {
 		return nil, fmt.Errorf("access: a State of %d octets cannot be sent", len(v.State))
 	}
 	reply := r.Response(layeh.CodeAccessChallenge)
-	message := v.Message
-	if message == "" {
-		message = sayAnswer
-	}
-	reply.Add(rfc2865.ReplyMessage_Type, cut(message, 253))
+	reply.Add(rfc2865.ReplyMessage_Type, cut(cmp.Or(v.Message, sayAnswer), 253))
 	reply.Add(rfc2865.State_Type, layeh.Attribute(v.State))
 	return reply, nil
 }
@@ -77,10 +72,7 @@ func challenge(r *radius.Request, v login.Verdict) (*layeh.Packet, error) {
 // have.
 func reject(r *radius.Request, p login.Passcode, v login.Verdict) (*layeh.Packet, error) {
 	reply := r.Response(layeh.CodeAccessReject)
-	message := v.Message
-	if message == "" {
-		message = sayFailed
-	}
+	message := cmp.Or(v.Message, sayFailed)
 	reply.Add(rfc2865.ReplyMessage_Type, cut(message, 253))
 	if m, ok := p.(*msCHAP2); ok {
 		reply.Attributes = append(reply.Attributes, m.reject(v, message))
@@ -157,12 +149,10 @@ type salter struct {
 	next    uint16
 }
 
-func newSalter(r *radius.Request) (*salter, error) {
+func newSalter(r *radius.Request) *salter {
 	var b [2]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return nil, fmt.Errorf("access: %w", err)
-	}
-	return &salter{r, uint16(b[0])<<8 | uint16(b[1])}, nil
+	rand.Read(b[:]) // never fails: the runtime ends the program instead
+	return &salter{r, binary.BigEndian.Uint16(b[:])}
 }
 
 // encrypt hides a value with the shared secret.
