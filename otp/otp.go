@@ -11,6 +11,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,15 @@ const (
 	SHA512
 )
 
-func (a Algorithm) String() string { return [...]string{"SHA1", "SHA256", "SHA512"}[a%3] }
+var algorithms = [...]string{SHA1: "SHA1", SHA256: "SHA256", SHA512: "SHA512"}
+
+func (a Algorithm) String() string { return algorithms[int(a)%len(algorithms)] }
+
+// ParseAlgorithm returns the algorithm that String names so.
+func ParseAlgorithm(name string) (Algorithm, bool) {
+	i := slices.Index(algorithms[:], name)
+	return Algorithm(max(i, 0)), i >= 0
+}
 
 // New returns a token with a random secret: 160 bits, or the length of the hash (RFC
 // 6238, section 5.1).

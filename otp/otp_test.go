@@ -155,6 +155,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestParseAlgorithm(t *testing.T) {
+	for _, want := range []Algorithm{SHA1, SHA256, SHA512} {
+		if got, ok := ParseAlgorithm(want.String()); !ok || got != want {
+			t.Errorf("%v: %v, %t", want, got, ok)
+		}
+	}
+	for _, name := range []string{"", "sha1", "MD5"} {
+		if got, ok := ParseAlgorithm(name); ok {
+			t.Errorf("%q is %v", name, got)
+		}
+	}
+}
+
 func TestURL(t *testing.T) {
 	tok := token(SHA1, 6)
 	want := "otpauth://totp/Example%20Ltd:alice?algorithm=SHA1&digits=6&issuer=Example%20Ltd&period=30&secret=" + tok.Secret

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -315,8 +316,6 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, nil)
 }
 
-var algorithms = map[string]otp.Algorithm{"SHA1": otp.SHA1, "SHA256": otp.SHA256, "SHA512": otp.SHA512}
-
 func (o *Operator) addToken(ctx context.Context, in *struct {
 	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
 	Body TokenRequest
@@ -325,11 +324,9 @@ func (o *Operator) addToken(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, aboutUser(in.User, err)
 	}
-	id := in.Body.ID
-	if id == "" {
-		id = rand.Text()[:8]
-	}
-	t := otp.New(id, algorithms[in.Body.Algorithm], in.Body.Digits, time.Duration(in.Body.Period)*time.Second)
+	id := cmp.Or(in.Body.ID, rand.Text()[:8])
+	algorithm, _ := otp.ParseAlgorithm(in.Body.Algorithm) // the enum lets no other through
+	t := otp.New(id, algorithm, in.Body.Digits, time.Duration(in.Body.Period)*time.Second)
 	if in.Body.Secret != "" {
 		t.Secret = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(in.Body.Secret, " ", "")), "=")
 	}
@@ -339,11 +336,7 @@ func (o *Operator) addToken(ctx context.Context, in *struct {
 	if err := o.People.AddToken(ctx, in.User, t); err != nil {
 		return nil, aboutToken(id, in.User, err)
 	}
-	issuer := o.Organization
-	if issuer == "" {
-		issuer = "radpush"
-	}
-	return reply(NewToken{ID: t.ID, URL: t.URL(issuer, u.Name)}, nil)
+	return reply(NewToken{ID: t.ID, URL: t.URL(cmp.Or(o.Organization, "radpush"), u.Name)}, nil)
 }
 
 func (o *Operator) removeToken(ctx context.Context, in *struct {

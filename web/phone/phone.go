@@ -89,11 +89,10 @@ func Enrol(ctx context.Context, link, name string) (*Phone, error) {
 }
 
 func token(o wire.OTP) (otp.Token, error) {
-	t := otp.Token{Secret: o.Secret, Digits: o.Digits, Period: time.Duration(o.Period) * time.Second}
-	for t.Algorithm = otp.SHA1; t.Algorithm.String() != o.Algorithm; t.Algorithm++ {
-		if t.Algorithm == otp.SHA512 {
-			return t, fmt.Errorf("phone: the server wants one-time passwords by %q, which is not known here", o.Algorithm)
-		}
+	algorithm, ok := otp.ParseAlgorithm(o.Algorithm)
+	t := otp.Token{Secret: o.Secret, Algorithm: algorithm, Digits: o.Digits, Period: time.Duration(o.Period) * time.Second}
+	if !ok {
+		return t, fmt.Errorf("phone: the server wants one-time passwords by %q, which is not known here", o.Algorithm)
 	}
 	if err := t.Check(); err != nil {
 		return t, fmt.Errorf("phone: one-time passwords: %w", err)
