@@ -1,9 +1,9 @@
 // Package push asks users on their devices: "is this you?"
 //
-// The [Broker] keeps three kinds of record. A [Device] is a phone, browser or terminal
-// that has enrolled a key. A [Challenge] is one question, with exactly what is shown to
-// the user and, in the end, how it was answered. A [Recent] lists the newest challenges
-// of one user, so that one login is one push.
+// The [Broker] keeps four kinds of record. An [Enrolment] is a code, and a [Device] the
+// phone, browser or terminal that has enrolled a key with it. A [Challenge] is one question,
+// with exactly what is shown to the user and, in the end, how it was answered. A [Recent]
+// lists the newest challenges of one user, so that one login is one push.
 //
 // The life of a challenge:
 //
