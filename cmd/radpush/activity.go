@@ -35,7 +35,7 @@ metrics.`,
 	flags := c.Flags()
 	flags.StringVar(&f.User, "user", "", "rows of this user")
 	flags.StringVar(&f.Client, "client", "", "rows of this RADIUS client")
-	flags.TextVar(&since, "since", Duration(0), "rows at most this old, such as 90m or 7d")
+	flags.TextVar(&since, "since", Duration(0), "rows of the last `time`, such as 90m or 7d")
 	flags.IntVarP(&f.Limit, "limit", "n", 50, "at most so many rows")
 	c.RegisterFlagCompletionFunc("user", completeUsers(file))
 	asJSON := jsonFlag(c)

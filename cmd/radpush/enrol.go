@@ -15,8 +15,8 @@ func newEnrolCommand(file *configFile) *cobra.Command {
 		Use:   "enrol USER",
 		Short: "Make a code with which a user enrols a device",
 		Long: `Enrol prints a link, and its QR code, with which the user enrols one device. It is good
-once and expires. Give it to the user by a way that others cannot read: who opens it first
-approves that user's logins from then on.`,
+once and expires. Give it to the user by a way that others cannot read: whoever enrols with
+it first approves that user's logins from then on.`,
 		Example: "  radpush enrol alice\n  radpush enrol alice --valid 15m --json",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 	}

@@ -36,7 +36,7 @@ MS-CHAPv2, the server's proof that it knows what was typed.
 
 Server and secret are taken from the configuration if one is found that has a client for
 127.0.0.1; --server and --secret-file name others. The exit code is 0 for an
-Access-Accept and 1 for everything else.`,
+Access-Accept, 2 for a wrong command line and 1 for everything else.`,
 		Example: `  radpush login alice                          an empty passcode: push
   radpush login alice --passcode 123456        a one-time code
   radpush login alice --protocol mschapv2 --passcode p
