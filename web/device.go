@@ -145,7 +145,7 @@ func (a *deviceAPI) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, er
 	}
 	a.Log.Info("web: device enrolled", "user", d.User, "device", d.ID, "kind", d.Kind, "name", d.Name)
 	return &enrolOutput{Body: wire.Enrolled{
-		Device: encodeID(d.ID), User: d.User, Organization: a.Organization,
+		Device: encodeID(d.ID), User: d.User, Organization: a.Organization, PIN: a.DevicePIN,
 		OTP: wire.OTP{Secret: token.Secret, Algorithm: token.Algorithm.String(),
 			Digits: token.Digits, Period: int(token.Period / time.Second)},
 	}}, nil

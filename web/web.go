@@ -71,6 +71,7 @@ type Server struct {
 	Engine       Engine
 	Push         Push
 	Organization string // shown by the device
+	DevicePIN    bool   // devices are told at enrolment to ask for a PIN or a biometric (statement 2.11)
 	Log          *slog.Logger
 
 	// Certificate is what the server shows. Without it the server speaks plain HTTP and

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -99,6 +100,52 @@ func TestEnrolment_9_1_LinkIsGoodOnce(t *testing.T) {
 	wantText(t, s.runFails(t, "phone", "approve", "--key", first.key), "does not know this device (any more), or it is suspended")
 	s.run(t, "device", "resume", devices[0].ID)
 	first.approve(t)
+	wantReply(t, login.heard(), "Access-Accept")
+}
+
+func TestPush_2_11_TheServerDemandsAPIN(t *testing.T) {
+	peer(t, "radclient", "freeradius-utils")
+	t.Parallel()
+	s := startRadpush(t)
+	user, without := s.enrol(t)
+	s.process.cmd.Process.Signal(syscall.SIGTERM)
+	s.process.wait()
+	f, err := os.OpenFile(s.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString("push: {device_pin: true}\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s.serve()
+
+	link := func() string {
+		var e struct{ Link string }
+		unmarshal(t, s.run(t, "enrol", user, "--json"), &e)
+		return e.Link
+	}
+	key := filepath.Join(t.TempDir(), "key")
+	withPIN := func(pin string, args ...string) string {
+		args = append([]string{"RADPUSH_PHONE_PIN=" + pin, "radpush", "phone", "--key", key}, args...)
+		return startProcess(t, "", "env", args...).wait()
+	}
+	wantText(t, s.runFails(t, "phone", "enrol", link(), "--key", key), "set RADPUSH_PHONE_PIN, or use a terminal")
+	wantText(t, withPIN("123", "enrol", link()), "a PIN needs 4 characters")
+	if _, err := os.Stat(key); err == nil {
+		t.Error("a phone without a PIN was kept")
+	}
+	wantText(t, withPIN("2580", "enrol", link()), "This terminal is "+strings.ToLower(user)+"'s device")
+	var devices []struct{ ID string }
+	if unmarshal(t, s.run(t, "device", "list", user, "--json"), &devices); len(devices) != 2 {
+		t.Errorf("%d devices, want the old one and the one with a PIN", len(devices))
+	}
+
+	login := s.login(t, vpn, "User-Name="+user)
+	without.wait(t)
+	wantText(t, s.runFails(t, "phone", "list", "--key", key), "the phone has a PIN")
+	wantText(t, withPIN("2581", "approve"), "wrong PIN")
+	withPIN("2580", "approve")
 	wantReply(t, login.heard(), "Access-Accept")
 }
 

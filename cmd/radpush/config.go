@@ -96,6 +96,9 @@ type Push struct {
 	// Hold is how long an Access-Request is held for the tap, where the client does not
 	// say otherwise. It must end before the NAS gives up.
 	Hold Duration `yaml:"hold" default:"30s" range:"1s..5m"`
+	// DevicePIN demands that a device asks for a PIN, or a biometric, before it shows or
+	// answers a request. Devices are told when they enrol.
+	DevicePIN bool `yaml:"device_pin" default:"false"`
 	// Limit is how many pushes in the window may go unanswered or be denied before push
 	// pauses for that user.
 	Limit int `yaml:"limit" default:"5" range:"1..1000"`

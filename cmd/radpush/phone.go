@@ -53,30 +53,44 @@ func (k *keyFile) Path() (string, error) {
 	return filepath.Join(dir, "radpush", "phone.json"), nil
 }
 
-// Load returns the device.
-func (k *keyFile) Load() (*phone.Phone, error) {
+// Load returns the device, and asks for its PIN if it has one.
+func (k *keyFile) Load(c *cobra.Command) (*phone.Phone, error) {
 	path, err := k.Path()
 	if err != nil {
 		return nil, err
 	}
-	p, err := phone.Load(path)
+	p, err := phone.Load(path, func() (string, error) { return askPIN(c, "PIN: ") })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf(`this terminal is no phone yet (%s does not exist): "radpush phone enrol <link>" makes it one`, path)
 	}
 	return p, err
 }
 
+// open returns the device and the requests that it may answer now.
+func (k *keyFile) open(c *cobra.Command) (*phone.Phone, []phone.Request, error) {
+	p, err := k.Load(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	requests, err := p.Open(c.Context())
+	return p, requests, err
+}
+
 func newPhoneEnrolCommand(key *keyFile) *cobra.Command {
 	var (
 		name    string
 		replace bool
+		pin     bool
 	)
 	c := &cobra.Command{
 		Use:   "enrol [LINK]",
 		Short: "Make this terminal a device of the user that the link is for",
 		Long: `Enrol makes a key pair and enrols with the link that "radpush enrol" printed. The link is
 good once. Without it on the command line, where others on this machine could see it,
-enrol reads it from standard input.`,
+enrol reads it from standard input.
+
+With --pin, or where the server demands it, the key file is locked with a PIN that every
+other command of "radpush phone" then asks for; $RADPUSH_PHONE_PIN answers it in scripts.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			path, err := key.Path()
@@ -98,7 +112,13 @@ enrol reads it from standard input.`,
 			if err != nil {
 				return err
 			}
-			if err := p.Save(path); err != nil {
+			if pin || p.DemandsPIN {
+				err = choosePIN(c, p)
+			}
+			if err == nil {
+				err = p.Save(path)
+			}
+			if err != nil {
 				return errors.Join(err, p.Leave(c.Context()))
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "This terminal is %s's device %q at %s. Its key: %s\nNext: radpush phone wait\n", p.User, p.Name, p.URL, path)
@@ -111,6 +131,7 @@ enrol reads it from standard input.`,
 	}
 	c.Flags().StringVar(&name, "name", host, "what the user calls this device")
 	c.Flags().BoolVar(&replace, "replace", false, "replace the key file, and with it the device, that is there")
+	c.Flags().BoolVar(&pin, "pin", false, "lock the key file with a PIN, even if the server does not demand it")
 	return c
 }
 
@@ -136,7 +157,7 @@ func newPhoneWaitCommand(key *keyFile) *cobra.Command {
 or deny; elsewhere it only prints, and "radpush phone approve" answers.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			p, err := key.Load()
+			p, err := key.Load(c)
 			if err != nil {
 				return err
 			}
@@ -170,11 +191,7 @@ func newPhoneListCommand(key *keyFile) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "Show the requests that wait for an answer", Args: cobra.NoArgs}
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		p, err := key.Load()
-		if err != nil {
-			return err
-		}
-		open, err := p.Open(c.Context())
+		_, open, err := key.open(c)
 		if err != nil {
 			return err
 		}
@@ -229,7 +246,7 @@ func newPhoneLeaveCommand(key *keyFile) *cobra.Command {
 		Short: "Be a device no more: remove it from the server, and the key file",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			p, err := key.Load()
+			p, err := key.Load(c)
 			if err != nil {
 				return err
 			}
@@ -253,11 +270,7 @@ func answerOpen(key *keyFile, choose func() (push.Outcome, error)) func(*cobra.C
 		if err != nil {
 			return err
 		}
-		p, err := key.Load()
-		if err != nil {
-			return err
-		}
-		open, err := p.Open(c.Context())
+		p, open, err := key.open(c)
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ type Phone struct {
 	Name         string
 	User         string // whom it speaks for
 	Organization string
+	DemandsPIN   bool // said at enrolment: the server's policy wants SetPIN before Save
 
 	pin    []byte
 	device string
@@ -42,6 +43,7 @@ type Phone struct {
 	token  otp.Token // Used is the step of the newest code that was sent
 	client *http.Client
 	path   string // of the key file, "" as long as there is none
+	lock   lock   // of the key file; zero for none
 
 	mu      sync.Mutex
 	tokenOf string // the challenge that the newest code was sent for
@@ -81,7 +83,7 @@ func Enrol(ctx context.Context, link, name string) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.device, p.User, p.Organization = out.Device, out.User, out.Organization
+	p.device, p.User, p.Organization, p.DemandsPIN = out.Device, out.User, out.Organization, out.PIN
 	if p.token, err = token(out.OTP); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -200,7 +202,7 @@ func TestCodesAreNotUsedTwice(t *testing.T) {
 		}
 		step := p.token.Step(time.Now())
 		codes := []string{approve(p, "1"), approve(p, "1"), approve(p, "2")}
-		loaded, err := Load(path)
+		loaded, err := Load(path, noPIN)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +231,7 @@ func TestKeyFile(t *testing.T) {
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	got, err := Load(path)
+	got, err := Load(path, noPIN)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +244,7 @@ func TestKeyFile(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		if _, err := Load(path, noPIN); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("mode %o: %v", mode, err)
 		}
 	}
@@ -251,11 +253,11 @@ func TestKeyFile(t *testing.T) {
 		if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(bad); err == nil || !strings.Contains(err.Error(), bad) {
+		if _, err := Load(bad, noPIN); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Load(path + ".not"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Load(path+".not", noPIN); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -309,5 +311,69 @@ func TestNonsenseIsAnError(t *testing.T) {
 		if _, err := token(o); err == nil {
 			t.Errorf("%+v makes a token", o)
 		}
+	}
+}
+
+func noPIN() (string, error) { return "", errors.New("there should be no PIN") }
+
+// What a stolen key file shows, and what it takes to use it.
+func TestPush_2_11_ThePhoneAsksForItsPIN(t *testing.T) {
+	p := newPhone(t, nil)
+	path := filepath.Join(t.TempDir(), "phone.json")
+	if err := p.SetPIN("123"); err == nil {
+		t.Error("a PIN of three characters was taken")
+	}
+	if err := p.SetPIN("2580"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(p.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locked := func() {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), p.token.Secret) || strings.Contains(string(b), base64.StdEncoding.EncodeToString(key)) {
+			t.Errorf("the key file shows its secrets: %s", b)
+		}
+	}
+	locked()
+	for _, wrong := range []string{"", "2581"} {
+		if _, err := Load(path, func() (string, error) { return wrong, nil }); !errors.Is(err, ErrPIN) {
+			t.Errorf("PIN %q: %v", wrong, err)
+		}
+	}
+	if _, err := Load(path, noPIN); err == nil {
+		t.Error("loaded without a PIN")
+	}
+	got, err := Load(path, func() (string, error) { return "2580", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.key.Equal(p.key) || got.token.Code(7) != p.token.Code(7) {
+		t.Error("what was loaded is another phone")
+	}
+	if _, err := got.code("a challenge"); err != nil { // saves what was used, and keeps the lock
+		t.Fatal(err)
+	}
+	locked()
+
+	// A file whose lock was put on another device's id does not open.
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := strings.Replace(string(b), `"device": "`, `"device": "x`, 1)
+	if err := os.WriteFile(path, []byte(moved), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path, func() (string, error) { return "2580", nil }); !errors.Is(err, ErrPIN) {
+		t.Errorf("moved to another device: %v", err)
 	}
 }

@@ -75,6 +75,7 @@ type Enrolled struct {
 	Device       string `json:"device" doc:"The device's id, for the Authorization header."`
 	User         string `json:"user" doc:"The user that the device now speaks for."`
 	Organization string `json:"organization" doc:"Who asks, to be shown beside the user."`
+	PIN          bool   `json:"pin" doc:"The operator demands that the device asks the user for a PIN or a biometric before it shows or answers a request."`
 	OTP          OTP    `json:"otp" doc:"The secret of the one-time passwords that go with every approval. It belongs to this device alone and is not told again."`
 }
 
