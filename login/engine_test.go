@@ -502,11 +502,17 @@ func TestPush_2_14_LateApproval(t *testing.T) {
 	})
 }
 
-// A device with a push service that is not configured cannot be rung.
+// A ringer that reaches nobody.
+type deadRinger struct{}
+
+func (deadRinger) Ring(context.Context, push.Device, push.Challenge) error     { return push.ErrGone }
+func (deadRinger) Withdraw(context.Context, push.Device, push.Challenge) error { return nil }
+
 func TestPush_2_16_UndeliveredEndsTheHoldAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		p := h.enrol(t, "alice")
+		h.broker.Ringers = map[string]push.Ringer{"apns": deadRinger{}}
 		if err := h.broker.SetAddress(t.Context(), p.d.ID, push.Address{Service: "apns", Token: strings.Repeat("a", 64)}); err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,8 @@ import (
 type Devices interface {
 	AddDevice(ctx context.Context, d push.Device) (push.Device, error)
 	RemoveDevice(ctx context.Context, id string) error
+	SuspendDevice(ctx context.Context, id string, suspended bool) error
+	RenameDevice(ctx context.Context, id, name string) error
 	RemoveUser(ctx context.Context, user string) error
 	NewEnrolment(ctx context.Context, user string, expires time.Time) (code string, err error)
 	Redeem(ctx context.Context, code string) (user string, err error)
@@ -186,6 +188,26 @@ func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
 		return err
 	}
 	return e.changed(ctx, d.User, "device "+d.Name+" removed")
+}
+
+// SuspendDevice has a device rung no more, and its answers refused, or ends that.
+func (e *Engine) SuspendDevice(ctx context.Context, d push.Device, suspended bool) error {
+	if err := e.Devices.SuspendDevice(ctx, d.ID, suspended); err != nil {
+		return err
+	}
+	what := "resumed"
+	if suspended {
+		what = "suspended"
+	}
+	return e.changed(ctx, d.User, "device "+d.Name+" "+what)
+}
+
+// RenameDevice gives a device another name.
+func (e *Engine) RenameDevice(ctx context.Context, d push.Device, name string) error {
+	if err := e.Devices.RenameDevice(ctx, d.ID, name); err != nil {
+		return err
+	}
+	return e.changed(ctx, d.User, "device "+d.Name+" renamed "+name)
 }
 
 // update changes a user that is there.

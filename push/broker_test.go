@@ -439,15 +439,17 @@ func TestPush_2_16_APushThatReachesNobodyEndsAtOnce(t *testing.T) {
 		{"one asks for itself", []string{"apns", ""}, down, nil, push.Expired, hold, true},
 		{"asks for itself", []string{""}, nil, nil, push.Expired, hold, true},
 		{"gone", []string{"apns"}, fmt.Errorf("410: %w", push.ErrGone), nil, push.Undelivered, time.Second, false},
-		{"no such service", []string{"bell"}, nil, nil, push.Undelivered, 0, true},
+		{"a service that is configured no more", []string{"bell"}, nil, nil, push.Undelivered, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			test(t, func(t *testing.T, s *server) {
 				*s.ringers["apns"] = ringer{takes: time.Second, fails: c.apns}
 				*s.ringers["fcm"] = ringer{takes: 2 * time.Second, fails: c.fcm}
+				s.Ringers["bell"] = &ringer{}
 				for _, service := range c.services {
 					s.enrol(t, "alice", service)
 				}
+				delete(s.Ringers, "bell")
 				one, two := s.ask(t.Context(), question()), s.ask(t.Context(), question())
 				for _, done := range []<-chan reply{one, two} {
 					if r := <-done; r.err != nil || r.Outcome != c.want || r.after != c.after {
@@ -746,8 +748,9 @@ func (answerer) Withdraw(context.Context, push.Device, push.Challenge) error { r
 
 func TestPush_2_16_ARingThatFailsAfterTheAnswerChangesNothing(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
-		p := s.enrol(t, "alice", "slow")
+		var p phone
 		s.Ringers["slow"] = answerer{func(c push.Challenge) { p.say(t, s, c, push.Approved) }}
+		p = s.enrol(t, "alice", "slow")
 		for range 20 {
 			r := <-s.ask(t.Context(), question())
 			s.Close()

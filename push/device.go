@@ -97,10 +97,19 @@ func validAddress(a Address) error {
 	return nil
 }
 
+// known returns an error unless the push service of an address is configured: a device that
+// nobody can ring would end each of its user's logins at once.
+func (b *Broker) known(a Address) error {
+	if a.Service != "" && b.Ringers[a.Service] == nil {
+		return fmt.Errorf("%w: this server has no push service %q", ErrInvalid, a.Service)
+	}
+	return nil
+}
+
 // AddDevice adds a device to d.User and returns it with its ID. A user has 20 devices at
 // most; parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
 func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
-	if err := d.Validate(); err != nil {
+	if err := errors.Join(d.Validate(), b.known(d.Address)); err != nil {
 		return d, err
 	}
 	d.ID = devicesOf(d.User) + rand.Text()
@@ -197,7 +206,7 @@ func (b *Broker) RenameDevice(ctx context.Context, id, name string) error {
 
 // SetAddress says where the device is reached from now on.
 func (b *Broker) SetAddress(ctx context.Context, id string, a Address) error {
-	if err := validAddress(a); err != nil {
+	if err := errors.Join(validAddress(a), b.known(a)); err != nil {
 		return err
 	}
 	return b.change(ctx, id, func(d *Device) *Device {

@@ -188,6 +188,9 @@ func TestPush_9_3_NameListSuspendRemove(t *testing.T) {
 	if err := s.RenameDevice(t.Context(), a.ID, "\n"); !errors.Is(err, push.ErrInvalid) {
 		t.Errorf("rename: %v", err)
 	}
+	if err := s.SetAddress(t.Context(), a.ID, push.Address{Service: "pigeon", Token: "x"}); !errors.Is(err, push.ErrInvalid) {
+		t.Errorf("a service that is not configured: %v", err)
+	}
 	if err := s.SetAddress(t.Context(), a.ID, push.Address{Service: "apns"}); !errors.Is(err, push.ErrInvalid) {
 		t.Errorf("set address: %v", err)
 	}

@@ -76,7 +76,7 @@ func (s Secret) LogValue() slog.Value         { return slog.StringValue(s.String
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s Secret) String() string               { return "[secret]" }
 
-// A Policy is a rule that can be learned from a client's first packet.
+// A Policy is a rule that can be learned from what a client does.
 type Policy uint8
 
 const (

@@ -426,6 +426,7 @@ func TestAddressIsKept(t *testing.T) {
 	if got := address(); got != (push.Address{Service: "fcm", Token: "new"}) {
 		t.Errorf("address: %+v", got)
 	}
+	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "apns", Token: "new"}).want(t, 422) // not configured
 	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "gopher", Token: "new"}).want(t, 422)
 	d.send(t, "DELETE", wire.PathAddress, nil).want(t, 204)
 	if got := address(); got != (push.Address{}) {

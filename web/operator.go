@@ -33,6 +33,8 @@ type People interface {
 	RemoveToken(ctx context.Context, user, id string) error
 	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
 	RemoveDevice(ctx context.Context, d push.Device) error
+	SuspendDevice(ctx context.Context, d push.Device, suspended bool) error
+	RenameDevice(ctx context.Context, d push.Device, name string) error
 }
 
 // Users lists the users; login's table of users is one.
@@ -44,8 +46,6 @@ type Users interface {
 type Devices interface {
 	Device(ctx context.Context, id string) (push.Device, error)
 	DevicesOf(ctx context.Context, user string) ([]push.Device, error)
-	SuspendDevice(ctx context.Context, id string, suspended bool) error
-	RenameDevice(ctx context.Context, id, name string) error
 }
 
 // Journal reads the activity. *login.Journal is one.
@@ -263,18 +263,14 @@ func (o *Operator) changeDevice(ctx context.Context, in *struct {
 	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
 	Body DeviceChange
 }) (*struct{}, error) {
-	if in.Body.Name != nil {
-		if err := o.Devices.RenameDevice(ctx, in.ID, plainName(*in.Body.Name)); err != nil {
-			return nil, aboutDevice(in.ID, err)
-		}
+	d, err := o.Devices.Device(ctx, in.ID)
+	if err == nil && in.Body.Name != nil {
+		err = o.People.RenameDevice(ctx, d, plainName(*in.Body.Name))
 	}
-	if in.Body.Suspended != nil {
-		if err := o.Devices.SuspendDevice(ctx, in.ID, *in.Body.Suspended); err != nil {
-			return nil, aboutDevice(in.ID, err)
-		}
-		o.Log.Info("web: operator changed device", "device", in.ID, "suspended", *in.Body.Suspended)
+	if err == nil && in.Body.Suspended != nil {
+		err = o.People.SuspendDevice(ctx, d, *in.Body.Suspended)
 	}
-	return nil, nil
+	return nil, aboutDevice(in.ID, err)
 }
 
 func (o *Operator) removeDevice(ctx context.Context, in *byDevice) (*struct{}, error) {
