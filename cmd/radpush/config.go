@@ -75,6 +75,9 @@ type Web struct {
 	// URL is where devices reach it; it stands in every enrolment link. If it is absent, it
 	// is the name of this machine with the port of web.listen.
 	URL string `yaml:"url" example:"https://radpush.example.com:8443"`
+	// Proxy says that a reverse proxy on this machine has the certificate: radpush then
+	// speaks plain HTTP, on a loopback address only, and believes X-Forwarded-For.
+	Proxy bool `yaml:"proxy" default:"false"`
 	// Certificate is a PEM file with the certificate and its chain. Without it radpush
 	// makes a certificate of its own, which the enrolment link pins; browsers do not trust it.
 	Certificate Path `yaml:"certificate,omitempty" example:"/etc/radpush/tls.crt"`

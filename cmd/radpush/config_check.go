@@ -92,6 +92,10 @@ func checkAddress(s string) error {
 
 func (d *decoder) checkWeb(w *Web) {
 	host := d.checkURL(w)
+	if w.Proxy {
+		d.checkProxy(w)
+		return
+	}
 	switch {
 	case w.Certificate == "" && w.Key == "" || d.bad["web.certificate"] || d.bad["web.key"]:
 		return
@@ -123,6 +127,23 @@ func (d *decoder) checkWeb(w *Web) {
 	}
 }
 
+// checkProxy looks at what stands behind a reverse proxy.
+func (d *decoder) checkProxy(w *Web) {
+	if w.Certificate != "" || w.Key != "" {
+		d.fault("web.proxy", "the reverse proxy has the certificate: leave out web.certificate and web.key")
+	}
+	if d.bad["web.listen"] {
+		return
+	}
+	host, _, _ := net.SplitHostPort(w.Listen)
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		d.fault("web.proxy", "plain HTTP is for this machine only: let web.listen be 127.0.0.1:8080, for instance")
+	}
+	if !d.given("web.url") {
+		d.fault("web.proxy", "web.url has to say where devices reach the reverse proxy")
+	}
+}
+
 // checkURL returns the host of web.url, "" if that is no good. It makes a URL up if the
 // file has none.
 func (d *decoder) checkURL(w *Web) string {
@@ -140,14 +161,12 @@ func (d *decoder) checkURL(w *Web) string {
 	}
 	u, err := url.Parse(w.URL)
 	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil:
+	case err != nil || u.Hostname() == "" || u.Scheme != "https" || u.User != nil:
 		d.fault("web.url", "%q is no URL of a server: want https://name:port", w.URL)
 		return ""
 	case u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
 		d.fault("web.url", "nothing can follow the port: want https://%s", u.Host)
 		return ""
-	case u.Scheme == "http" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1":
-		d.warn("web.url", "devices refuse an enrolment link without https")
 	}
 	return u.Hostname()
 }

@@ -24,8 +24,11 @@ func TestConfigWeb(t *testing.T) {
 	writePair(t, dir, "public", time.Now().Add(time.Hour), 0o644)
 	for web, want := range map[string]string{
 		`certificate: good.crt, key: good.key, url: "https://radpush.example.com/"`:      "",
-		`url: "http://localhost:8443"`:                                                   "",
-		`url: "http://radpush.example.com"`:                                              "devices refuse an enrolment link",
+		`url: "http://localhost:8443"`:                                                   "want https://name:port",
+		`proxy: true, listen: "127.0.0.1:8080", url: "https://radpush.example.com"`:      "",
+		`proxy: true, listen: ":8080", url: "https://radpush.example.com"`:               "plain HTTP is for this machine only",
+		`proxy: true, listen: "[::1]:8080"`:                                              "web.url has to say where devices reach",
+		`proxy: true, listen: "localhost:8080", url: "https://a", certificate: good.crt`: "the reverse proxy has the certificate",
 		`url: "https://radpush.example.com/radpush"`:                                     "nothing can follow the port: want https://radpush.example.com",
 		`url: "https://alice@radpush.example.com"`:                                       "is no URL of a server",
 		`url: radpush.example.com`:                                                       "is no URL of a server",

@@ -24,7 +24,7 @@ func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Log
 		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity,
 		Organization: cfg.Organization, URL: cfg.Web.URL, Log: log,
 	}
-	if cfg.Web.Certificate == "" {
+	if cfg.Web.Certificate == "" && !cfg.Web.Proxy {
 		o.Pin = certificate.Pin()
 	}
 	return o

@@ -175,8 +175,11 @@ func (c *core) devices(cfg *Config, log *slog.Logger) (*web.Server, error) {
 }
 
 // certificate returns what the configuration names, or radpush's own, which it makes if need
-// be.
+// be; nil where a reverse proxy has it.
 func (c *Config) certificate(log *slog.Logger) (*web.Certificate, error) {
+	if c.Web.Proxy {
+		return nil, nil
+	}
 	if c.Web.Certificate != "" {
 		return web.LoadCertificate(string(c.Web.Certificate), string(c.Web.Key), log)
 	}
