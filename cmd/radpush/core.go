@@ -25,9 +25,9 @@ type core struct {
 	engine  *login.Engine
 }
 
-// ballast is how much the heap is larger than it is, in octets. The garbage collector runs
-// when the heap has doubled: that of an idle server is so small that under load it would
-// run a dozen times a second. Nothing touches the ballast, so it takes no memory.
+// ballast is allocated and never touched, so that it takes no memory; in octets. It counts
+// for the garbage collector, which runs when the heap has doubled: the heap of a server
+// that has little to keep would double, under load, a dozen times a second.
 const ballast = 64 << 20
 
 // openCore opens the store and builds the engine on it. Bolt.ErrLocked says that another
