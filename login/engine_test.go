@@ -75,6 +75,14 @@ type phone struct {
 	token otp.Token
 }
 
+// withPhone runs a test in virtual time, in a house where alice has a phone.
+func withPhone(t *testing.T, f func(t *testing.T, h *house, p *phone)) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		f(t, h, h.enrol(t, "alice"))
+	})
+}
+
 func (h *house) enrol(t *testing.T, user string) *phone {
 	t.Helper()
 	code, err := h.NewEnrolment(t.Context(), user, time.Minute)
@@ -192,9 +200,7 @@ func wantVerdict(t *testing.T, v login.Verdict, o login.Outcome, r login.Reason)
 }
 
 func TestPush_2_5_2_6_HeldUntilApproved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		time.Sleep(7 * time.Second)
 		if !w.waits() {
@@ -225,9 +231,7 @@ func TestPush_2_5_2_6_HeldUntilApproved(t *testing.T) {
 }
 
 func TestPush_2_6_WrongOTPDoesNotLetIn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		c := p.open(t)
 		if r, err := h.Answer(t.Context(), p.sign(c, push.Approved, "00000000")); r != push.WrongOTP || err != nil {
@@ -256,9 +260,7 @@ func TestPush_2_6_WrongOTPDoesNotLetIn(t *testing.T) {
 }
 
 func TestPush_2_7_DeniedNotMe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		time.Sleep(time.Second / 2)
 		start := time.Now()
@@ -281,9 +283,7 @@ func TestPush_2_7_DeniedNotMe(t *testing.T) {
 }
 
 func TestPush_2_7_ADenialThatIsRepeatedCountsOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		c := p.open(t)
 		for range 20 { // the device did not hear us
@@ -302,9 +302,7 @@ func TestPush_2_7_ADenialThatIsRepeatedCountsOnce(t *testing.T) {
 }
 
 func TestPush_2_8_DeniedByMistake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		c := p.open(t)
 		p.answer(t, c, push.DeniedMistake)
@@ -324,9 +322,7 @@ func TestPush_2_8_DeniedByMistake(t *testing.T) {
 }
 
 func TestPush_2_9_Timeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		start := time.Now()
 		w := h.begin(t, attempt("p"))
 		c := p.open(t)
@@ -371,9 +367,7 @@ func TestPush_2_10_SecondAnswerChangesNothing(t *testing.T) {
 }
 
 func TestPush_2_13_ParallelRetriesShareOnePush(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		var ws []*held
 		for range 5 {
 			ws = append(ws, h.begin(t, attempt("")))
@@ -392,9 +386,7 @@ func TestPush_2_13_ParallelRetriesShareOnePush(t *testing.T) {
 
 // A stranger's login must not ride on the user's approval.
 func TestPush_2_13_AnotherLoginDoesNotJoin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		for name, change := range map[string]func(*login.Attempt){
 			"other station": func(a *login.Attempt) { a.Station = "203.0.113.66" },
@@ -415,9 +407,7 @@ func TestPush_2_13_AnotherLoginDoesNotJoin(t *testing.T) {
 }
 
 func TestPush_2_13_StationsThatAreNoTextAreToldApart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		from := func(nas, station string) *held {
 			a := attempt("")
 			a.NAS, a.Station = nas, station
@@ -464,9 +454,7 @@ func TestPush_2_13_ClientsOfAGroupShareALogin(t *testing.T) {
 }
 
 func TestPush_2_13_WithoutAStationOnlyRetransmissionsJoin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		a := attempt("")
 		a.Station = ""
 		w := h.begin(t, a)
@@ -481,9 +469,7 @@ func TestPush_2_13_WithoutAStationOnlyRetransmissionsJoin(t *testing.T) {
 }
 
 func TestPush_2_14_LateApproval(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		time.Sleep(12 * time.Second)
 		p.answer(t, p.open(t), push.Approved)
@@ -509,9 +495,7 @@ func (deadRinger) Ring(context.Context, push.Device, push.Challenge) error     {
 func (deadRinger) Withdraw(context.Context, push.Device, push.Challenge) error { return nil }
 
 func TestPush_2_16_UndeliveredEndsTheHoldAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		h.broker.Ringers = map[string]push.Ringer{"apns": deadRinger{}}
 		if err := h.broker.SetAddress(t.Context(), p.d.ID, push.Address{Service: "apns", Token: strings.Repeat("a", 64)}); err != nil {
 			t.Fatal(err)
@@ -525,9 +509,7 @@ func TestPush_2_16_UndeliveredEndsTheHoldAtOnce(t *testing.T) {
 }
 
 func TestPush_2_15_CoolDownAfterNotMe(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		p.answer(t, p.open(t), push.DeniedNotMe)
 		w.end(t)
@@ -560,9 +542,7 @@ func TestPush_2_15_PausedAfterUnanswered(t *testing.T) {
 }
 
 func TestPush_2_17_RestartInMidHold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		a := attempt("")
 		a.Station = ""
 		ctx, kill := context.WithCancel(t.Context())
@@ -666,9 +646,7 @@ func TestLockout_5_1_ParallelGuessesStopAtTheLimit(t *testing.T) {
 }
 
 func TestLockout_5_2_LockEndsOrIsEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		tok := h.typedToken(t)
 		for range 10 {
 			h.begin(t, attempt("wrong")).end(t)
@@ -694,9 +672,7 @@ func TestLockout_5_2_LockEndsOrIsEnded(t *testing.T) {
 }
 
 func TestLockout_5_2_ApprovalOfALockedUserIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		p := h.enrol(t, "alice")
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
 		w := h.begin(t, attempt(""))
 		h.LockUser(t.Context(), "alice")
 		if r := p.answer(t, p.open(t), push.Approved); r != push.Refused {
