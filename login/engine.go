@@ -60,8 +60,9 @@ func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, held *Held, e
 // verify checks a code against the user's tokens and uses it up, in one update: the try
 // is spent, and given back if the code is right (statements 1.10, 3.2, 3.3, 5.1).
 func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
-	reason := UnknownUser
+	reason, locks := UnknownUser, false
 	err := e.Users.Update(ctx, UserKey(a.User), func(u *User) (*User, error) {
+		locks = false
 		if u == nil {
 			reason = UnknownUser
 			return nil, errKeep
@@ -83,13 +84,16 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 				reason = ReplayedCode
 			}
 		}
+		locks = u.Lock.Holds(a.Received)
 		return u, nil
 	})
 	switch {
 	case err != nil && err != errKeep:
 		return Verdict{}, fmt.Errorf("login: check code: %w", err)
 	case reason != CodeAccepted:
-		return e.reject(ctx, a, ByOTP, reason)
+		v, err := e.reject(ctx, a, ByOTP, reason)
+		e.lockedOut(ctx, a.User, locks)
+		return v, err
 	}
 	return e.accept(ctx, a, Row{Method: ByOTP, Reason: reason})
 }
@@ -255,10 +259,10 @@ const outerSteps = 40
 // uses it up. The same code for the same challenge is good again: the device repeats
 // itself when it did not hear us.
 func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, a push.Answer) (push.Result, error) {
-	result := push.Refused
+	result, locks := push.Refused, false
 	equal := func(code string) bool { return subtle.ConstantTimeCompare([]byte(code), []byte(a.OTP)) == 1 }
 	err := e.Users.Update(ctx, c.User, func(u *User) (*User, error) {
-		result = push.Refused
+		result, locks = push.Refused, false
 		if u == nil || u.spend(a.At, e.Lockout) == Locked {
 			return nil, errKeep
 		}
@@ -282,12 +286,13 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 			result = push.OuterWindow
 			return nil, errKeep
 		}
-		result = push.WrongOTP
+		result, locks = push.WrongOTP, u.Lock.Holds(a.At)
 		return u, nil
 	})
 	if err != nil && err != errKeep {
 		return "", fmt.Errorf("login: check OTP of device: %w", err)
 	}
+	e.lockedOut(ctx, c.User, locks)
 	return result, nil
 }
 
@@ -308,16 +313,31 @@ func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
 	if err != nil || !first {
 		return err
 	}
+	locks := false
 	err = e.Users.Update(ctx, c.User, func(u *User) (*User, error) {
+		locks = false
 		if u == nil || u.spend(c.Ended, e.Lockout) == Locked {
 			return nil, errKeep
 		}
+		locks = u.Lock.Holds(c.Ended)
 		return u, nil
 	})
 	if err != nil && err != errKeep {
 		return fmt.Errorf("login: count denial: %w", err)
 	}
+	e.lockedOut(ctx, c.User, locks)
 	return nil
+}
+
+// lockedOut records that a try, which has been recorded itself, was one too many, if it was.
+func (e *Engine) lockedOut(ctx context.Context, user string, locks bool) {
+	if !locks {
+		return
+	}
+	e.Log.Warn("login: account locked after too many wrong tries", "user", user)
+	if err := e.changed(context.WithoutCancel(ctx), user, "account locked after too many wrong tries"); err != nil {
+		e.Log.Error("login: record lock", "user", user, "err", err)
+	}
 }
 
 // accept writes the row, and only then accepts (statement 5.6).

@@ -103,6 +103,9 @@ func TestLockout_5_2_LockEndsOrIsEnded(t *testing.T) {
 		for range 10 {
 			h.begin(t, attempt("wrong")).end(t)
 		}
+		if n := h.locks(t); n != 1 {
+			t.Errorf("%d rows say that the account was locked, want 1", n)
+		}
 		wantVerdict(t, h.begin(t, attempt("")).end(t), login.Reject, login.Locked) // no push
 		if list, _ := h.broker.OpenFor(t.Context(), p.d); len(list) != 0 {
 			t.Error("a locked user was rung")

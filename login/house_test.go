@@ -177,6 +177,20 @@ func (h *house) rows(t *testing.T) (rows []login.Row) {
 	return rows
 }
 
+// locks returns how often the journal says that an account was locked.
+func (h *house) locks(t *testing.T) (n int) {
+	t.Helper()
+	for r, err := range h.Activity.List(t.Context(), login.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Result == login.ResultChange && strings.Contains(string(r.Reason), "locked after") {
+			n++
+		}
+	}
+	return n
+}
+
 // results names the rows' results, oldest first.
 func (h *house) results(t *testing.T) string {
 	t.Helper()

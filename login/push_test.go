@@ -376,3 +376,26 @@ func TestPush_2_17_RestartInMidHold(t *testing.T) {
 		}
 	})
 }
+
+// Ten denials lock the account as ten wrong codes do, and ten wrong one-time passwords of a
+// device, which is an odd device then.
+func TestLockout_5_2_DenialsAndWrongOTPsCount(t *testing.T) {
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
+		for i := range 5 {
+			a := attempt("")
+			a.Station = "198.51.100." + string(rune('1'+i))
+			h.broker.Limits.Unanswered = 100
+			w := h.begin(t, a)
+			c := p.open(t)
+			if r, err := h.Answer(t.Context(), p.sign(c, push.Approved, "00000000")); r != push.WrongOTP || err != nil {
+				t.Fatalf("wrong OTP: %s, %v", r, err)
+			}
+			p.answer(t, c, push.DeniedNotMe)
+			w.end(t)
+		}
+		wantVerdict(t, h.begin(t, attempt("")).end(t), login.Reject, login.Locked)
+		if n := h.locks(t); n != 1 {
+			t.Errorf("%d rows say that the account was locked, want 1", n)
+		}
+	})
+}
