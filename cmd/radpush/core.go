@@ -38,6 +38,10 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	if err != nil {
 		return nil, err
 	}
+	users := store.Table[login.User]{Backend: db, Prefix: "user", Sealer: sealer}
+	if err := opens(users); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is not the key of this store: put your copy of it back: %w", key, err), db.Close())
+	}
 	broker := &push.Broker{
 		Devices:    store.Table[push.Device]{Backend: db, Prefix: "device", Sealer: sealer},
 		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge", Sealer: sealer},
@@ -49,11 +53,6 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	clients := make(map[string]login.Client, len(cfg.Clients))
 	for _, c := range cfg.Clients {
 		clients[c.Name] = c.Login()
-	}
-	users := store.Table[login.User]{Backend: db, Prefix: "user", Sealer: sealer}
-	if err := opens(users); err != nil {
-		broker.Close()
-		return nil, errors.Join(fmt.Errorf("%s is not the key of this store: put your copy of it back: %w", key, err), db.Close())
 	}
 	return &core{ballast: make([]byte, ballast), db: db, broker: broker, engine: &login.Engine{
 		Users:        users,
