@@ -29,19 +29,6 @@ func enrolmentKey(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Enrolment returns what a code is for and leaves it as it is. A code that is unknown,
-// used or expired is fs.ErrNotExist.
-func (b *Broker) Enrolment(ctx context.Context, code string) (Enrolment, error) {
-	e, err := b.Enrolments.Get(ctx, enrolmentKey(code))
-	if err == nil && !time.Now().Before(e.Expires) {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
-		return Enrolment{}, fmt.Errorf("push: read enrolment: %w", err)
-	}
-	return e, nil
-}
-
 // Redeem uses a code up and returns the key of its user. A code that is unknown, used or
 // expired is fs.ErrNotExist.
 func (b *Broker) Redeem(ctx context.Context, code string) (user string, err error) {
