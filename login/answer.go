@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"radpush/otp"
 	"radpush/push"
 )
 
@@ -63,14 +64,14 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 			result = push.Accepted
 			return nil, errKeep
 		}
-		if t, ok := t.Match(a.At, deviceSteps, deviceSteps, equal); ok {
+		if t, ok := t.Match(a.At, otp.Window{Behind: deviceSteps, Ahead: deviceSteps}, equal); ok {
 			t.For = c.ID
 			u.Tokens[i] = t
 			u.refund()
 			result = push.Accepted
 			return u, nil
 		}
-		if _, ok := t.Match(a.At, outerSteps, outerSteps, equal); ok {
+		if _, ok := t.MatchOuter(a.At, otp.Window{Outer: outerSteps}, equal); ok {
 			result = push.OuterWindow
 			return nil, errKeep
 		}

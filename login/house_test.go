@@ -56,7 +56,7 @@ func onDisk(t *testing.T, disk *storetest.Memory) *house {
 		Devices:      broker,
 		Clients:      map[string]login.Client{"vpn": {Name: "vpn", Resource: "Example VPN"}},
 		Lockout:      login.Lockout{Failures: 10, For: 15 * time.Minute},
-		Window:       login.Window{Behind: 1, Ahead: 1},
+		Window:       otp.Window{Behind: 1, Ahead: 1},
 		Organization: "Example Ltd",
 		Log:          log,
 	}}

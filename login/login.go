@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"time"
 
+	"radpush/otp"
 	"radpush/push"
 )
 
@@ -126,11 +127,8 @@ type Engine struct {
 	Devices  Devices
 	Clients  map[string]Client
 	Lockout  Lockout
-	Window   Window
+	Window   otp.Window // in which codes are accepted, and resynchronize (statements 3.3, 3.4)
 	Log      *slog.Logger
 
 	Organization string // shown by the device
 }
-
-// A Window is how many steps around now a typed code is accepted (statement 3.3).
-type Window struct{ Behind, Ahead int }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"radpush/login"
+	"radpush/otp"
 	"radpush/push"
 	"radpush/store"
 	"radpush/store/bolt"
@@ -61,7 +62,7 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		Devices:      broker,
 		Clients:      clients,
 		Lockout:      cfg.Lockout.Policy(),
-		Window:       login.Window{Behind: cfg.OTP.Behind, Ahead: cfg.OTP.Ahead},
+		Window:       otp.Window{Behind: cfg.OTP.Behind, Ahead: cfg.OTP.Ahead},
 		Organization: cfg.Organization,
 		Log:          log,
 	}}, nil
