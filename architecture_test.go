@@ -24,19 +24,21 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"cmd/radpush": {[]string{"dictionary", "login", "otp", "push", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/grid", "password", "push", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
 	"radius":            {nil, "it never sees a user"},
 	"radius/radiustest": {[]string{"radius"}, "it stands in for a NAS and the network"},
 	"radius/access":     {[]string{"radius", "login", "dictionary"}, "it alone knows packets and logins; it never sees a device or a store"},
 	"dictionary":        {nil, "leaf"},
-	"login":             {[]string{"otp", "push"}, "it never sees a packet, a page or a database"},
+	"login":             {[]string{"otp", "otp/grid", "password", "push"}, "it never sees a packet, a page or a database"},
 	"otp":               {nil, "leaf"},
+	"otp/grid":          {nil, "leaf: patterns and cards are values"},
+	"password":          {nil, "leaf"},
 	"push":              {nil, "leaf: devices and challenges, nothing of logins"},
 	"store":             {nil, "leaf: it does not know what it keeps"},
 	"store/bolt":        {[]string{"store"}, "a backend keeps bytes"},
 	"store/storetest":   {[]string{"store"}, "a suite for backends"},
-	"web":               {[]string{"login", "otp", "push", "web/wire"}, "devices and operators, never packets and never the store"},
+	"web":               {[]string{"login", "otp", "otp/grid", "push", "web/wire"}, "devices and operators, never packets and never the store"},
 	"web/phone":         {[]string{"otp", "push", "web/wire"}, "it is the other end: what it shares with the server is on the wire"},
 	"web/wire":          {nil, "leaf: what both ends send and sign"},
 }
@@ -46,15 +48,15 @@ var foreign = map[string]struct {
 	in  []string
 	why string
 }{
-	"go.etcd.io/bbolt":          {[]string{"store/bolt"}, "the other packages know store.Backend"},
-	"layeh.com/radius":          {[]string{"radius", "radius/access", "radius/radiustest", "dictionary", "cmd/radpush"}, "a codec: logins and devices never see a packet"},
-	"github.com/spf13/cobra":    {[]string{"cmd/radpush"}, "commands are there"},
-	"github.com/goccy/go-yaml":  {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
-	"github.com/danielgtaylor/": {[]string{"web"}, "the API is there"},
-	"github.com/pquerna/otp":    {[]string{"otp"}, "it has no guard against replay; package otp has"},
-	"log":                       {nil, "log/slog, by a field"},
-	"math/rand":                 {nil, "math/rand/v2"},
-	"math/rand/v2":              {[]string{"login", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
+	"go.etcd.io/bbolt":            {[]string{"store/bolt"}, "the other packages know store.Backend"},
+	"layeh.com/radius":            {[]string{"radius", "radius/access", "radius/radiustest", "dictionary", "cmd/radpush"}, "a codec: logins and devices never see a packet"},
+	"github.com/spf13/cobra":      {[]string{"cmd/radpush"}, "commands are there"},
+	"github.com/goccy/go-yaml":    {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
+	"github.com/danielgtaylor/":   {[]string{"web"}, "the API is there"},
+	"github.com/pquerna/otp":      {[]string{"otp"}, "it has no guard against replay; package otp has"},
+	"log":                         {nil, "log/slog, by a field"},
+	"math/rand":                   {nil, "math/rand/v2"},
+	"math/rand/v2":                {[]string{"login", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 

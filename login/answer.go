@@ -1,11 +1,13 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"radpush/otp"
 	"radpush/push"
@@ -22,8 +24,11 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 	}
 	if a.Decision == push.Approved && c.At(a.At) == push.Open {
 		result, err := e.spendOTP(ctx, c, d, a)
-		if err != nil || result != push.Accepted {
+		if err != nil || result != push.Accepted && result != push.OuterWindow {
 			return result, err
+		}
+		if a.OutOfStep = result == push.OuterWindow; a.OutOfStep {
+			e.outOfStep(ctx, &c, &d)
 		}
 	}
 	result, err := e.Push.Decide(ctx, a)
@@ -40,9 +45,6 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 // deviceSteps is how far, in steps, the clock of a device may be off: as far as the
 // signature of its requests allows.
 const deviceSteps = 4
-
-// outerSteps is how far the search goes to tell a wrong clock from a wrong code.
-const outerSteps = 40
 
 // spendOTP checks the code that came with an approval against the device's own token and
 // uses it up. The same code for the same challenge is good again: the device repeats
@@ -71,9 +73,10 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 			result = push.Accepted
 			return u, nil
 		}
-		if _, ok := t.MatchOuter(a.At, otp.Window{Outer: outerSteps}, equal); ok {
-			result = push.OuterWindow
-			return nil, errKeep
+		if t, ok := t.MatchOuter(a.At, e.Window, equal); ok {
+			u.Tokens[i] = t // the code after it, typed, resynchronizes (statement 3.4)
+			result, locks = push.OuterWindow, u.Lock.Holds(a.At)
+			return u, nil
 		}
 		result, locks = push.WrongOTP, u.Lock.Holds(a.At)
 		return u, nil
@@ -81,8 +84,35 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 	if err != nil && err != errKeep {
 		return "", fmt.Errorf("login: check OTP of device: %w", err)
 	}
-	e.lockedOut(ctx, c.User, locks)
+	e.lockedOut(ctx, c.User, locks, nil)
 	return result, nil
+}
+
+// outOfStep records an approval with an OTP of the outer window (statement 3.4). The device
+// may repeat itself: the row is the challenge's.
+func (e *Engine) outOfStep(ctx context.Context, c *push.Challenge, d *push.Device) {
+	row, err := e.rowOf(ctx, c)
+	if err == nil {
+		row.Result, row.Reason, row.Device, row.Message = ResultFailure, OuterWindow, d.ID, sayNextCode
+		_, err = e.Activity.AppendOnce(ctx, row)
+	}
+	if err != nil {
+		e.Log.Error("login: record outer window", "user", c.User, "challenge", c.ID, "err", err)
+	}
+}
+
+// rowOf returns a row about the end of a challenge. What it says of the login it has from
+// the row that began it.
+func (e *Engine) rowOf(ctx context.Context, c *push.Challenge) (Row, error) {
+	row, err := e.Activity.Rows.Get(ctx, rowKey(c.Created, c.ID))
+	if errors.Is(err, fs.ErrNotExist) { // pruned, or lost: the end counts all the same
+		row = Row{User: c.User, Method: ByPush}
+	} else if err != nil {
+		return Row{}, fmt.Errorf("login: read challenge row: %w", err)
+	}
+	row.ID, row.Time, row.Shown, row.Challenge = c.ID, cmp.Or(c.Ended, time.Now()), "", c.ID
+	row.Took = row.Time.Sub(c.Created)
+	return row, nil
 }
 
 // denied records "it wasn't me" and counts it as a wrong passcode (statements 2.7, 6.2).
@@ -90,14 +120,11 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 // work once: the row is the mark. What the row says of the login it has from the
 // challenge's.
 func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
-	row, err := e.Activity.Rows.Get(ctx, rowKey(c.Created, c.ID))
-	if errors.Is(err, fs.ErrNotExist) { // pruned, or lost: the denial counts all the same
-		row = Row{User: c.User, Method: ByPush}
-	} else if err != nil {
-		return fmt.Errorf("login: read challenge row: %w", err)
+	row, err := e.rowOf(ctx, c)
+	if err != nil {
+		return err
 	}
-	row.ID, row.Time, row.Result, row.Reason, row.Shown = c.ID, c.Ended, ResultFailure, DeniedNotMe, ""
-	row.Challenge, row.Device, row.Took = c.ID, c.Answer.Device, c.Ended.Sub(c.Created)
+	row.Result, row.Reason, row.Device = ResultFailure, DeniedNotMe, c.Answer.Device
 	first, err := e.Activity.AppendOnce(ctx, row)
 	if err != nil || !first {
 		return err
@@ -114,17 +141,41 @@ func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
 	if err != nil && err != errKeep {
 		return fmt.Errorf("login: count denial: %w", err)
 	}
-	e.lockedOut(ctx, c.User, locks)
+	e.lockedOut(ctx, c.User, locks, e.rejection(ctx, c, &row))
 	return nil
 }
 
-// lockedOut records that a try, which has been recorded itself, was one too many, if it was.
-func (e *Engine) lockedOut(ctx context.Context, user string, locks bool) {
-	if !locks {
-		return
+// rejection returns what a letter says of a denial.
+func (e *Engine) rejection(ctx context.Context, c *push.Challenge, row *Row) *Rejection {
+	prompt, err := c.Prompt()
+	if err != nil {
+		e.Log.Error("login: alert", "challenge", c.ID, "err", err)
 	}
-	e.Log.Warn("login: account locked after too many wrong tries", "user", user)
-	if err := e.changed(context.WithoutCancel(ctx), user, "account locked after too many wrong tries"); err != nil {
-		e.Log.Error("login: record lock", "user", user, "err", err)
+	r := &Rejection{Prompt: prompt, Client: row.Client, NAS: row.NAS, Station: row.Station, Device: row.Device, Time: c.Ended}
+	if d, err := e.Devices.Device(ctx, row.Device); err == nil {
+		r.Device = d.Name
 	}
+	return r
+}
+
+// lockedOut records that a try, which has been recorded itself, was one too many, if it was,
+// and tells whom it may concern of that and of the rejection, if it was one.
+func (e *Engine) lockedOut(ctx context.Context, user string, locks bool, r *Rejection) {
+	var l *Lockedout
+	if locks {
+		e.Log.Warn("login: account locked after too many wrong tries", "user", user)
+		if err := e.changed(context.WithoutCancel(ctx), user, "account locked after too many wrong tries"); err != nil {
+			e.Log.Error("login: record lock", "user", user, "err", err)
+		}
+		l = e.lockedNow()
+	}
+	e.alert(ctx, user, r, l)
+}
+
+func (e *Engine) lockedNow() *Lockedout {
+	l := &Lockedout{Failures: cmp.Or(e.Lockout.Failures, 10), Time: time.Now()}
+	if e.Lockout.For > 0 {
+		l.Until = l.Time.Add(e.Lockout.For)
+	}
+	return l
 }

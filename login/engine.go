@@ -45,71 +45,29 @@ func (e *Engine) Begin(ctx context.Context, a Attempt) (v Verdict, held *Held, e
 			*s = fmt.Sprintf("%#x", *s)
 		}
 	}
-	if a.State != "" {
-		// No challenge is open under any State: unknown or expired (statement 4.4).
-		v, err = e.reject(ctx, &a, NoMethod, UnknownState)
-	} else if trigger, ok := Trigger(a.Passcode); ok {
-		return e.ask(ctx, &a, trigger)
-	} else {
-		v, err = e.verify(ctx, &a)
+	if trigger, ok := Trigger(a.Passcode); ok {
+		return e.ask(ctx, &a, trigger) // with a State too (statement 1.11)
 	}
+	v, err = e.verify(ctx, &a)
 	return v, nil, err
-}
-
-// verify checks a code against the user's tokens and uses it up, in one update: the try
-// is spent, and given back if the code is right (statements 1.10, 3.2, 3.3, 5.1).
-func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
-	reason, locks := UnknownUser, false
-	err := e.Users.Update(ctx, UserKey(a.User), func(u *User) (*User, error) {
-		locks = false
-		if u == nil {
-			reason = UnknownUser
-			return nil, errKeep
-		}
-		if reason = u.spend(a.Received, e.Lockout); reason == Locked {
-			return nil, errKeep
-		}
-		for i, t := range u.Tokens {
-			if t.Device != "" {
-				continue // it answers pushes; nobody types its codes
-			}
-			if t, ok := t.Match(a.Received, e.Window, a.Passcode.Equal); ok {
-				u.Tokens[i] = t
-				u.refund()
-				reason = CodeAccepted
-				return u, nil
-			}
-			if t.Used != 0 && a.Passcode.Equal(t.Code(t.Used)) {
-				reason = ReplayedCode
-			}
-		}
-		locks = u.Lock.Holds(a.Received)
-		return u, nil
-	})
-	switch {
-	case err != nil && err != errKeep:
-		return Verdict{}, fmt.Errorf("login: check code: %w", err)
-	case reason != CodeAccepted:
-		v, err := e.reject(ctx, a, ByOTP, reason)
-		e.lockedOut(ctx, a.User, locks)
-		return v, err
-	}
-	return e.accept(ctx, a, Row{Method: ByOTP, Reason: reason})
 }
 
 // ask starts what a trigger asks for.
 func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict, held *Held, err error) {
-	why, err := e.cannotPush(ctx, a, trigger)
-	if err != nil {
+	m, why, err := e.method(ctx, a, trigger, true)
+	switch {
+	case err != nil:
 		return Verdict{}, nil, err
-	}
-	if why != "" {
+	case why != "":
 		v, err = e.reject(ctx, a, NoMethod, why)
+		return v, nil, err
+	case m != ByPush:
+		v, err = e.start(ctx, a, m)
 		return v, nil, err
 	}
 	asked, err := e.Push.Begin(ctx, e.question(a, trigger))
 	if err != nil {
-		v, err = e.unasked(ctx, a, err)
+		v, err = e.unasked(ctx, a, trigger, err)
 		return v, nil, err
 	}
 	return Verdict{}, &Held{asked, func() (Verdict, error) {
@@ -117,31 +75,83 @@ func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict
 		if err != nil {
 			return Verdict{}, fmt.Errorf("login: push: %w", err)
 		}
-		return e.answered(ctx, a, &c)
+		return e.answered(ctx, a, trigger, &c)
 	}}, nil
 }
 
-// cannotPush returns why a trigger does not ask for a push, "" if it does.
-func (e *Engine) cannotPush(ctx context.Context, a *Attempt, trigger string) (Reason, error) {
+// method returns the method that a trigger asks for, or why it asks for none. Without push
+// it is what the user has instead (statement 1.7).
+func (e *Engine) method(ctx context.Context, a *Attempt, trigger string, push bool) (Method, Reason, error) {
 	user, err := e.Users.Get(ctx, UserKey(a.User))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return UnknownUser, nil
+		return NoMethod, UnknownUser, nil
 	case err != nil:
-		return "", fmt.Errorf("login: read user: %w", err)
+		return NoMethod, "", fmt.Errorf("login: read user: %w", err)
 	case user.Lock.Holds(a.Received):
-		return Locked, nil
+		return NoMethod, Locked, nil
 	}
-	have := Enrolled{Prefers: user.Prefers}
-	if !e.Clients[a.Client].NoPush {
-		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
-			return "", fmt.Errorf("login: look for devices: %w", err)
+	if a.State != "" && push {
+		rounds := user.answers(a, e.place(a))
+		if len(rounds) == 0 {
+			return NoMethod, UnknownState, nil
+		}
+		if trigger == "" {
+			return user.Rounds[rounds[0]].Method, "", nil // the same again (statement 1.11)
 		}
 	}
-	if have.Method(trigger) != ByPush {
-		return NothingEnrolled, nil
+	client := e.Clients[a.Client]
+	have := Enrolled{
+		SMS:     user.Phone != "" && e.SMS != nil && client.allows(BySMS),
+		Email:   user.Email != "" && user.EmailCodes && e.Post != nil && client.allows(ByEmail),
+		Grid:    user.Grid != nil && client.allows(ByGrid),
+		Prefers: user.Prefers,
 	}
-	return "", nil
+	if push && !client.NoPush {
+		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
+			return NoMethod, "", fmt.Errorf("login: look for devices: %w", err)
+		}
+	}
+	m := have.Method(trigger)
+	if m == NoMethod {
+		return m, NothingEnrolled, nil
+	}
+	return m, "", nil
+}
+
+// instead starts what the user has instead of a push that could not be (statements 1.7,
+// 2.15, 2.16), or rejects.
+func (e *Engine) instead(ctx context.Context, a *Attempt, trigger string, why Reason) (Verdict, error) {
+	m, none, err := e.method(ctx, a, trigger, false)
+	switch {
+	case err != nil:
+		return Verdict{}, err
+	case none == NothingEnrolled:
+		return e.reject(ctx, a, ByPush, why)
+	case none != "":
+		return e.reject(ctx, a, NoMethod, none)
+	}
+	return e.start(ctx, a, m)
+}
+
+// place returns a digest of where an attempt comes from: the client, or its group. A round
+// is bound to it.
+func (e *Engine) place(a *Attempt) string {
+	if group := e.Clients[a.Client].Group; group != "" {
+		return digest(group)
+	}
+	return digest("", a.Client)
+}
+
+// same returns a digest of what makes two requests the same login (statement 2.13), and
+// whether others than true retransmissions may be.
+func (e *Engine) same(a *Attempt, what string) (login string, join bool) {
+	client := e.Clients[a.Client]
+	place := []string{client.Group}
+	if client.Group == "" {
+		place = []string{"", a.Client, a.NAS}
+	}
+	return digest(append(place, UserKey(a.User), a.Station, what)...), a.Station != "" || client.JoinAnyStation
 }
 
 // question describes the login to the user, and to the broker what makes another
@@ -152,15 +162,12 @@ func (e *Engine) question(a *Attempt, trigger string) push.Question {
 	if hold == 0 {
 		hold = 30 * time.Second
 	}
-	place := []string{client.Group}
-	if client.Group == "" {
-		place = []string{"", a.Client, a.NAS}
-	}
+	login, join := e.same(a, trigger)
 	q := push.Question{
 		User:    UserKey(a.User),
-		Login:   digest(append(place, UserKey(a.User), a.Station, trigger)...),
+		Login:   login,
 		Request: a.Request,
-		Join:    a.Station != "" || client.JoinAnyStation,
+		Join:    join,
 		Expires: a.Received.Add(hold),
 		Prompt: push.Prompt{
 			Resource: client.Resource, Organization: e.Organization, User: a.User, Started: a.Received,
@@ -183,22 +190,22 @@ func (e *Engine) question(a *Attempt, trigger string) push.Question {
 }
 
 // unasked is the verdict when there was no push.
-func (e *Engine) unasked(ctx context.Context, a *Attempt, err error) (Verdict, error) {
+func (e *Engine) unasked(ctx context.Context, a *Attempt, trigger string, err error) (Verdict, error) {
 	switch {
 	case errors.Is(err, push.ErrElsewhere):
 		return e.reject(ctx, a, ByPush, PushElsewhere)
 	case errors.Is(err, push.ErrPaused):
-		return e.reject(ctx, a, ByPush, PushPaused)
+		return e.instead(ctx, a, trigger, PushPaused)
 	case errors.Is(err, push.ErrCoolingDown):
 		return e.reject(ctx, a, ByPush, CoolingDown)
 	case errors.Is(err, push.ErrNoDevice):
-		return e.reject(ctx, a, ByPush, NothingEnrolled)
+		return e.instead(ctx, a, trigger, NothingEnrolled)
 	}
 	return Verdict{}, fmt.Errorf("login: push: %w", err)
 }
 
 // answered is the verdict when a push has ended (statements 2.6 to 2.9, 6.2, 6.3).
-func (e *Engine) answered(ctx context.Context, a *Attempt, c *push.Challenge) (Verdict, error) {
+func (e *Engine) answered(ctx context.Context, a *Attempt, trigger string, c *push.Challenge) (Verdict, error) {
 	switch c.Outcome {
 	case push.Approved:
 		row := Row{Method: ByPush, Reason: Approved, Challenge: c.ID, Device: c.Answer.Device}
@@ -215,8 +222,10 @@ func (e *Engine) answered(ctx context.Context, a *Attempt, c *push.Challenge) (V
 		return Verdict{Reason: DeniedNotMe, Message: sayDenied, AtOnce: true}, nil
 	case push.DeniedMistake:
 		return Verdict{Reason: DeniedMistake, Message: sayMistake, AtOnce: true}, nil
+	case push.OutOfStep:
+		return e.start(ctx, a, ByOTP) // statement 3.4; the row was written where the answer arrived
 	case push.Undelivered:
-		return e.reject(ctx, a, ByPush, Undelivered)
+		return e.instead(ctx, a, trigger, Undelivered)
 	}
 	return Verdict{Reason: TimedOut, Message: sayTimedOut, AtOnce: true}, nil
 }
@@ -246,8 +255,12 @@ func (e *Engine) reject(ctx context.Context, a *Attempt, m Method, why Reason) (
 		}
 	case NothingEnrolled:
 		v.Message = sayNothing
-	case WrongPasscode, ReplayedCode:
+	case WrongPasscode, ReplayedCode, OuterWindow:
 		v.Retry = true
+	case NotSent:
+		v.Message = sayNotSent
+	case TooManySent:
+		v.Message = sayTooManySent
 	case PushElsewhere:
 		v.Message = sayElsewhere
 	case PushPaused:

@@ -29,12 +29,12 @@ func TestOTP_3_2_CodeIsAcceptedOnceInParallel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		tok := h.typedToken(t)
-		a := attempt(tok.Code(tok.Step(time.Now())))
+		code := tok.Code(tok.Step(time.Now()))
 		var accepted atomic.Int32
 		var wg sync.WaitGroup
 		for range 9 {
 			wg.Go(func() {
-				v, err := h.Login(t.Context(), a)
+				v, err := h.Login(t.Context(), attempt(code))
 				if err != nil {
 					t.Error(err)
 				}

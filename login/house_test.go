@@ -2,15 +2,19 @@ package login_test
 
 import (
 	"cmp"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,6 +22,7 @@ import (
 
 	"radpush/login"
 	"radpush/otp"
+	"radpush/password"
 	"radpush/push"
 	"radpush/store"
 	"radpush/store/storetest"
@@ -28,6 +33,54 @@ type house struct {
 	*login.Engine
 	broker *push.Broker
 	disk   *storetest.Memory
+	sms    *outbound
+	post   *outbound
+}
+
+// An outbound is a carrier and a post that keep what they were given.
+type outbound struct {
+	mu      sync.Mutex
+	texts   []string // to: text
+	letters []login.AlertLetter
+	fail    error
+	slow    time.Duration
+}
+
+func (o *outbound) Send(ctx context.Context, to, text string) error {
+	time.Sleep(o.slow)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return o.fail
+	}
+	o.texts = append(o.texts, to+": "+text)
+	return ctx.Err()
+}
+
+func (o *outbound) SendCode(ctx context.Context, to string, c login.CodeLetter) error {
+	return o.Send(ctx, to, fmt.Sprintf("%s for %s at %s", c.Code, c.User, c.Resource))
+}
+
+func (o *outbound) Queue(_ context.Context, l login.AlertLetter) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.letters = append(o.letters, l)
+	return o.fail
+}
+
+// code returns the code in the n-th text, counted from 1, and fails if there are not just n.
+func (o *outbound) code(t *testing.T, n int) string {
+	t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.texts) != n {
+		t.Fatalf("%d texts were sent, want %d: %q", len(o.texts), n, o.texts)
+	}
+	code := regexp.MustCompile(`\b\d{6,8}\b`).FindString(strings.SplitN(o.texts[n-1], ": ", 2)[1])
+	if code == "" {
+		t.Fatalf("no code in %q", o.texts[n-1])
+	}
+	return code
 }
 
 func newHouse(t *testing.T) *house {
@@ -49,14 +102,22 @@ func onDisk(t *testing.T, disk *storetest.Memory) *house {
 		Enrolments: store.Table[push.Enrolment]{Backend: disk, Prefix: "enrolment"},
 		Log:        log,
 	}
-	return &house{disk: disk, broker: broker, Engine: &login.Engine{
-		Users:        store.Table[login.User]{Backend: disk, Prefix: "user"},
-		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: disk, Prefix: "activity"}},
-		Push:         broker,
-		Devices:      broker,
-		Clients:      map[string]login.Client{"vpn": {Name: "vpn", Resource: "Example VPN"}},
+	sms, post := &outbound{}, &outbound{}
+	return &house{disk: disk, broker: broker, sms: sms, post: post, Engine: &login.Engine{
+		Users:    store.Table[login.User]{Backend: disk, Prefix: "user"},
+		Activity: &login.Journal{Rows: store.Table[login.Row]{Backend: disk, Prefix: "activity"}},
+		Push:     broker,
+		Devices:  broker,
+		Clients: map[string]login.Client{
+			"vpn":    {Name: "vpn", Resource: "Example VPN"},
+			"prompt": {Name: "prompt", Resource: "Example VPN", Challenge: true},
+		},
+		SMS: sms, Post: post, Hasher: &password.Hasher{},
+		Sent:         store.Table[login.Tally]{Backend: disk, Prefix: "sent"},
+		Pictures:     store.Table[login.Picture]{Backend: disk, Prefix: "picture"},
+		URL:          "https://radpush.example.com:8443",
 		Lockout:      login.Lockout{Failures: 10, For: 15 * time.Minute},
-		Window:       otp.Window{Behind: 1, Ahead: 1},
+		Window:       otp.Window{Behind: 1, Ahead: 1, LookAhead: 5, Outer: 40},
 		Organization: "Example Ltd",
 		Log:          log,
 	}}

@@ -15,9 +15,11 @@ import (
 	"iter"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"radpush/otp"
+	"radpush/password"
 	"radpush/push"
 )
 
@@ -54,13 +56,17 @@ type Client struct {
 	Group     string        // clients of one group share their logins (statement 2.13); "" for none
 	Hold      time.Duration // how long a request is held for the tap; 30 s if zero
 	NoPush    bool
-	Challenge bool // it can show an Access-Challenge
+	Challenge bool     // it can show an Access-Challenge
+	Methods   []Method // those that are allowed besides push; all if nil
 
 	// JoinAnyStation lets requests without a Calling-Station-Id join an open challenge,
 	// not only true retransmissions. A stranger who starts a login for the same user is
 	// then let in by that user's approval.
 	JoinAnyStation bool
 }
+
+// allows reports whether the client's policy has a method.
+func (c Client) allows(m Method) bool { return c.Methods == nil || slices.Contains(c.Methods, m) }
 
 // An Outcome is what becomes of an attempt. The zero Outcome rejects.
 type Outcome uint8
@@ -78,6 +84,13 @@ const (
 	Approved        Reason = "approved on the device"
 	LateApproval    Reason = "approved on the device after an earlier try"
 	CodeAccepted    Reason = "code accepted"
+	Resynchronized  Reason = "code accepted, token resynchronized"
+	OuterWindow     Reason = "Outer Window Authentication"
+	CodeSent        Reason = "code sent"
+	GridShown       Reason = "grid shown"
+	NotSent         Reason = "code could not be sent"
+	TooManySent     Reason = "too many codes sent"
+	UnseenPIN       Reason = "PIN cannot be checked with this protocol, only with PAP"
 	WrongPasscode   Reason = "wrong passcode"
 	ReplayedCode    Reason = "code used before"
 	DeniedNotMe     Reason = "user rejected the sign-in: it wasn't me"
@@ -119,6 +132,20 @@ type Push interface {
 	Decide(ctx context.Context, a push.Answer) (push.Result, error)
 }
 
+// A Carrier takes a text to a telephone number. The carriers of package otp/sms are some.
+type Carrier interface {
+	// Send returns when the carrier has taken the text, or an error: it may still arrive.
+	Send(ctx context.Context, number, text string) error
+}
+
+// A Post sends letters.
+type Post interface {
+	// SendCode returns when the mail server has taken the letter.
+	SendCode(ctx context.Context, to string, c CodeLetter) error
+	// Queue has the letter sent later, whatever happens to this server meanwhile.
+	Queue(ctx context.Context, l AlertLetter) error
+}
+
 // An Engine decides logins. Its fields are set before first use and not changed after.
 type Engine struct {
 	Users    Records[User]
@@ -128,7 +155,16 @@ type Engine struct {
 	Clients  map[string]Client
 	Lockout  Lockout
 	Window   otp.Window // in which codes are accepted, and resynchronize (statements 3.3, 3.4)
+	Hasher   *password.Hasher
 	Log      *slog.Logger
+
+	SMS      Carrier          // nil: no SMS codes
+	Post     Post             // nil: no e-mailed codes and no alerts
+	Codes    Codes            // that are sent
+	Sent     Records[Tally]   // by method: how much is sent in all
+	Pictures Records[Picture] // of grids, by their Key; nil: none are linked to
+	URL      string           // https://host:port, where a Picture is at /grid/ and its Key
+	Alerts   Alerts
 
 	Organization string // shown by the device
 }

@@ -1,8 +1,15 @@
 package login
 
-// All that users read. Each fits a Reply-Message (253 octets) and says what to do next;
-// none tells a stranger whether a user exists, but sayLocked: whoever is locked out has to
-// hear it, and MS-CHAP says it too. What operators read is a Reason.
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// All that users read. Each fits a Reply-Message (253 octets) and says what to do next. A
+// rejection tells no stranger whether a user exists, but sayLocked: whoever is locked out
+// has to hear it, and MS-CHAP says it too. A push and a prompt tell it by being there.
+// What operators read is a Reason.
 const (
 	sayFailed    = "Sign-in failed."
 	sayLocked    = "This account is locked. Please ask your administrator."
@@ -14,4 +21,55 @@ const (
 	sayElsewhere = "Another sign-in with this name is waiting for an answer on your phone. Answer it, then try again."
 	sayPaused    = "Push is paused after too many unanswered requests. Type a one-time code, or try again later."
 	sayExpired   = "This sign-in has expired. Please start again."
+	sayNotSent   = "The code could not be sent. Try again later, or sign in another way."
+
+	sayTooManySent = "Too many codes have been sent. Try again later, or type the code of a token."
+
+	sayWrong    = "That was not right."
+	sayNextCode = "The clock of your token is off. Wait for its next code, then type that."
+	sayGrid     = "Type the digits on your pattern:"
+	sayPicture  = "Or see it at"
+
+	// After a prompt, where the client cannot ask for the answer.
+	sayAgain = "Then sign in again with it as the passcode."
 )
+
+// saySent says where a code went.
+func saySent(m Method, to string) string {
+	if m == BySMS {
+		return fmt.Sprintf("Type the code sent by SMS to the number that ends in %s. Nothing: a new code.", to[max(0, len(to)-2):])
+	}
+	return fmt.Sprintf("Type the code sent by e-mail to %s. Nothing: a new code.", masked(to))
+}
+
+// masked returns an address that its owner recognizes and others do not.
+func masked(address string) string {
+	name, domain, _ := strings.Cut(address, "@")
+	first := ""
+	for _, r := range name {
+		first = string(r)
+		break
+	}
+	return first + "…@" + domain
+}
+
+// sayCode is the text of an SMS.
+func sayCode(resource, code string, valid time.Duration) string {
+	return fmt.Sprintf("%s is your code for %s. It is good for %s. Nobody will ask you for it.", code, resource, minutes(valid))
+}
+
+func minutes(d time.Duration) string {
+	if n := int(d.Round(time.Minute) / time.Minute); n > 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "a minute"
+}
+
+// join puts sentences together, as long as they fit a Reply-Message. The last is the one
+// that matters.
+func join(before, message string) string {
+	if before == "" || len(before)+1+len(message) > 253 {
+		return message
+	}
+	return before + " " + message
+}

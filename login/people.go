@@ -17,6 +17,7 @@ import (
 
 // Devices keeps the devices of users. *push.Broker is one.
 type Devices interface {
+	Device(ctx context.Context, id string) (push.Device, error)
 	AddDevice(ctx context.Context, d push.Device) (push.Device, error)
 	RemoveDevice(ctx context.Context, id string) error
 	SuspendDevice(ctx context.Context, id string, suspended bool) error

@@ -56,10 +56,6 @@ func TestPush_2_6_WrongOTPDoesNotLetIn(t *testing.T) {
 		if _, err := h.Answer(t.Context(), forged); !errors.Is(err, push.ErrUnauthentic) {
 			t.Errorf("forged: %v", err)
 		}
-		old := p.token.Code(p.token.Step(time.Now()) - 20)
-		if r, err := h.Answer(t.Context(), p.sign(c, push.Approved, old)); r != push.OuterWindow || err != nil {
-			t.Errorf("10 minutes old: %s %v", r, err)
-		}
 		if !w.waits() {
 			t.Fatal("not held any more")
 		}

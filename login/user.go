@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"radpush/otp"
+	"radpush/otp/grid"
 )
 
-// A User is everything of one user that must change together: tokens, their counters,
-// failed tries and the lock. It is one record, so that checking a code and using it up
-// is one update. Its key is UserKey(Name).
+// A User is everything of one user that must change together: tokens and their counters,
+// open rounds, failed tries and the lock. It is one record, so that checking a code and
+// using it up is one update. Its key is UserKey(Name).
 type User struct {
 	Name     string      `cbor:"1,keyasint"`
 	Added    int64       `cbor:"2,keyasint"` // Unix time, seconds: read at every login, and a time.Time takes longer than all the rest
@@ -19,6 +20,39 @@ type User struct {
 	Failures int         `cbor:"4,keyasint,omitempty"` // tries spent since the last success
 	Lock     Lock        `cbor:"5,keyasint,omitzero"`
 	Prefers  Method      `cbor:"6,keyasint,omitempty"` // where push is not available (statement 1.7)
+
+	PIN        PIN           `cbor:"7,keyasint,omitzero"`
+	Phone      string        `cbor:"8,keyasint,omitempty"`  // E.164, for codes by SMS
+	Email      string        `cbor:"9,keyasint,omitempty"`  // for alerts, and for codes where EmailCodes says so
+	EmailCodes bool          `cbor:"10,keyasint,omitempty"` // the user has e-mail codes
+	Grid       *grid.Pattern `cbor:"11,keyasint,omitempty"`
+	Backup     []string      `cbor:"12,keyasint,omitempty"` // hashes of the backup codes that are left; they share a salt
+	Rounds     []Round       `cbor:"13,keyasint,omitempty"` // oldest first
+	Sends      Tally         `cbor:"14,keyasint,omitzero"`  // codes sent to this user
+}
+
+// A PIN is typed in front of every code (statement 3.5). The zero PIN is none.
+type PIN struct {
+	Hash   string `cbor:"1,keyasint"` // argon2id: see package password
+	Octets int    `cbor:"2,keyasint"` // how much of the passcode it is
+}
+
+// A Tally counts in a window of time.
+type Tally struct {
+	Since int64 `cbor:"1,keyasint"` // Unix, seconds
+	Count int   `cbor:"2,keyasint"`
+}
+
+// take counts one more and reports whether there was one left.
+func (t *Tally) take(now time.Time, limit int, window time.Duration) bool {
+	if now.Sub(time.Unix(t.Since, 0)) >= window {
+		*t = Tally{Since: now.Unix()}
+	}
+	if t.Count >= limit {
+		return false
+	}
+	t.Count++
+	return true
 }
 
 // A Lock keeps a user out. The zero Lock does not.

@@ -230,3 +230,14 @@ func (t Token) URL(issuer, account string) string {
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // some apps show a plus as it is
 	return u.String()
 }
+
+// Random returns a code of so many digits that no token makes: one to send.
+func Random(digits int) string {
+	code := make([]byte, 0, 8)
+	for b := [1]byte{}; len(code) < digits; {
+		if rand.Read(b[:]); b[0] < 250 { // a multiple of ten: no digit is likelier than another
+			code = append(code, '0'+b[0]%10)
+		}
+	}
+	return string(code)
+}

@@ -39,7 +39,8 @@ func (o Outcome) decides() bool {
 // Decide ends a challenge by an answer that has been checked, its OTP too. The first
 // wins and is Accepted. The same decision of the same device once more is told the same
 // again: the device did not hear us. Any other is Already, and one after the end
-// without an answer is TooLate. The other devices are withdrawn.
+// without an answer is TooLate. An approval with an OTP out of step ends the challenge too,
+// as OutOfStep: it is told OuterWindow. The other devices are withdrawn.
 func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 	if !a.Decision.decides() {
 		return "", fmt.Errorf("push: decide: %v is no answer", a.Decision)
@@ -59,11 +60,11 @@ func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 		case c == nil, c.Answer == nil && c.At(now) != Open:
 			result = TooLate
 		case c.Answer == nil:
-			c.Outcome, c.Ended, c.Answer = a.Decision, a.At, &a
-			result, decided = Accepted, *c
+			c.Outcome, c.Ended, c.Answer = a.outcome(), a.At, &a
+			result, decided = c.told(), *c
 			return c, nil
 		case c.Answer.Device == a.Device && c.Answer.Decision == a.Decision:
-			result = Accepted
+			result = c.told()
 		default:
 			result = Already
 		}
@@ -77,4 +78,20 @@ func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 	}
 	b.withdraw(ctx, decided)
 	return result, nil
+}
+
+// outcome returns how an answer ends its challenge.
+func (a *Answer) outcome() Outcome {
+	if a.OutOfStep {
+		return OutOfStep
+	}
+	return a.Decision
+}
+
+// told returns what the device hears whose answer has ended the challenge.
+func (c *Challenge) told() Result {
+	if c.Outcome == OutOfStep {
+		return OuterWindow
+	}
+	return Accepted
 }

@@ -9,6 +9,7 @@
 //
 //	open ──► approved        a device said so; signature and OTP were good
 //	     ──► denied          not me, or a mistake
+//	     ──► out of step     approved with an OTP that only a second one could prove
 //	     ──► undelivered     no device could be rung
 //	     ──► (expired)       nobody answered by Expires: not written, it follows from the clock
 //
@@ -106,7 +107,8 @@ const (
 	DeniedNotMe
 	DeniedMistake
 	Undelivered
-	Expired // never stored: see Challenge.At
+	Expired   // never stored: see Challenge.At
+	OutOfStep // approved, with an OTP of the outer window: lets nobody in
 )
 
 // At returns the outcome as it stands at a time: an open challenge expires by itself.
@@ -147,6 +149,7 @@ type Answer struct {
 	Device    string // ID
 	Decision  Outcome
 	OTP       string    `cbor:"-"` // approve only; never stored
+	OutOfStep bool      // approve only: the OTP is of the outer window, see Broker.Decide
 	Signature []byte    // by the device's key over Statement, see Device.Verify
 	At        time.Time // when it arrived here, by this server's clock; Decide fills in a zero one
 }
@@ -185,6 +188,8 @@ func (o Outcome) String() string {
 		return "undelivered"
 	case Expired:
 		return "expired"
+	case OutOfStep:
+		return "out of step"
 	}
 	return "unknown"
 }
