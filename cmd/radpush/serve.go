@@ -138,12 +138,13 @@ func (c *core) radius(cfg *Config, registry prometheus.Registerer, log *slog.Log
 		delay = -1 // none, as the configuration says it
 	}
 	return &radius.Server{
-		Handler:     &access.Handler{Engine: c.engine, Activity: c.engine.Activity, Reply: reply, Log: log},
+		Handler:     &access.Handler{Engine: c.engine, Clients: c.engine.Clients, Activity: c.engine.Activity, Reply: reply, Log: log},
 		Clients:     clients,
 		Log:         log,
 		Metrics:     radius.NewMetrics(registry),
 		Ready:       c.ready,
 		MaxInFlight: cfg.MaxInFlight,
+		Prefer:      access.IsAnswer,
 		RejectDelay: delay,
 	}, nil
 }

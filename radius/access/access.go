@@ -6,6 +6,10 @@
 // [login.Passcode] and does not know which. With MS-CHAPv2 the text that matched is
 // kept, because MS-CHAP2-Success and the MPPE keys are made from it.
 //
+// A login may take several rounds: an Access-Challenge asks, and the next Access-Request
+// answers with the State that it carried. Each round stands for itself, with challenges
+// and a response of its own; what holds them together is in the engine.
+//
 // What is no login, an EAP-Message for one, is rejected here and recorded as activity
 // like any other rejection. What could be a forgery or a fault of the NAS gets no answer.
 // No reply carries anything that the user typed.
@@ -31,6 +35,7 @@ import (
 // first use and not changed after.
 type Handler struct {
 	Engine   Engine
+	Clients  map[string]login.Client // the engine's: which of them can show an Access-Challenge
 	Activity Activity
 
 	// Reply are the attributes of an Access-Accept, by the client's name. They are the

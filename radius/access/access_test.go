@@ -65,7 +65,8 @@ var (
 
 func newHandler(e Engine) (*Handler, *journal) {
 	j := new(journal)
-	return &Handler{Engine: e, Activity: j, Log: slog.New(slog.DiscardHandler)}, j
+	clients := map[string]login.Client{"vpn": {Name: "vpn", Challenge: true}}
+	return &Handler{Engine: e, Clients: clients, Activity: j, Log: slog.New(slog.DiscardHandler)}, j
 }
 
 // request is an Access-Request of user nemo with these attributes.

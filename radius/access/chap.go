@@ -12,6 +12,7 @@ import (
 // A chap is a response to a challenge, MD5 over both: candidates can be compared with it
 // (RFC 2865, section 5.3; RFC 1994, section 4.1).
 type chap struct {
+	unprintable
 	identifier byte
 	challenge  []byte
 	digest     [md5.Size]byte
@@ -27,7 +28,7 @@ func newCHAP(r *radius.Request, password []byte) (*chap, error) {
 	if len(password) != 1+md5.Size || len(challenge) == 0 {
 		return nil, badPasscode
 	}
-	return &chap{password[0], challenge, [md5.Size]byte(password[1:])}, nil
+	return &chap{identifier: password[0], challenge: challenge, digest: [md5.Size]byte(password[1:])}, nil
 }
 
 // Equal implements login.Passcode.

@@ -23,6 +23,7 @@ func FuzzHandler(f *testing.F) {
 	add(chapRequest("123456").Packet)
 	add(msCHAP2Request(f, `DOMAIN\User`, "123456").Packet)
 	add(msCHAP2Request(f, "User", "p").Packet)
+	add(fortiGateRequest(f, "123456", "p").Packet)
 	add(accountingRequest(status(1)).Packet)
 	f.Fuzz(func(t *testing.T, code byte, attributes []byte) {
 		attrs, err := layeh.ParseAttributes(attributes)

@@ -61,9 +61,11 @@ func readMicrosoft(attrs layeh.Attributes) (f microsoftFields) {
 // (RFC 2759): candidates can be compared with it, and the one that matches makes the keys
 // of the session.
 type msCHAP2 struct {
+	unprintable
 	identifier byte
 	response   [24]byte // NT-Response
 	challenge  [8]byte  // hash of both challenges and the name
+	clear      []byte   // the answer itself, from a FortiGate, instead of a response; nil for none
 
 	matched bool
 	ntHash  [16]byte // of the candidate that matched
@@ -95,8 +97,11 @@ func newMSCHAP2(challenge, response, user []byte) (*msCHAP2, error) {
 // first of three DES blocks is computed. What can be learned from the time is that 56
 // bits of a hash were hit.
 func (m *msCHAP2) Equal(candidate string) bool {
+	if m.clear != nil && subtle.ConstantTimeCompare(m.clear, []byte(candidate)) == 0 {
+		return false
+	}
 	key := m.key(candidate)
-	if key.opens(m, 0) == 0 || key.opens(m, 1)&key.opens(m, 2) == 0 {
+	if m.clear == nil && (key.opens(m, 0) == 0 || key.opens(m, 1)&key.opens(m, 2) == 0) {
 		return false
 	}
 	m.matched, m.ntHash = true, key.hash

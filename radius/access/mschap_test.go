@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,18 +36,61 @@ var (
 // response is made by another implementation.
 func msCHAP2Request(t testing.TB, user, password string) *radius.Request {
 	t.Helper()
-	name := user[strings.LastIndexByte(user, '\\')+1:]
-	response, err := rfc2759.GenerateNTResponse(authChallenge, peerChallenge, []byte(name), []byte(password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	value := append([]byte{9, 0}, peerChallenge...)
-	value = append(append(value, make([]byte, 8)...), response...)
+	value := slices.Concat([]byte{9, 0}, peerChallenge, make([]byte, 8), ntResponse(t, user, peerChallenge, password))
 	return requestOf(
 		avp(rfc2865.UserName_Type, user),
 		vsa(microsoft, msCHAPChallenge, authChallenge),
 		vsa(microsoft, msCHAP2Response, value),
 	)
+}
+
+// ntResponse is what a peer answers to authChallenge.
+func ntResponse(t testing.TB, user string, peerChallenge []byte, password string) []byte {
+	t.Helper()
+	name := user[strings.LastIndexByte(user, '\\')+1:]
+	response, err := rfc2759.GenerateNTResponse(authChallenge, peerChallenge, []byte(name), []byte(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+// wantConvinced checks an Access-Accept as a supplicant and its NAS check it, with another
+// implementation: the peer believes the server, and both have the same keys.
+func wantConvinced(t testing.TB, request, accept *layeh.Packet, password string) {
+	t.Helper()
+	if accept.Code != layeh.CodeAccessAccept {
+		t.Errorf("%q: %s", password, shown(t, accept))
+		return
+	}
+	sent, got := make(map[byte][]byte), make(map[byte][]byte)
+	for typ, value := range ofVendor(request.Attributes, microsoft) {
+		sent[typ] = value
+	}
+	for typ, value := range ofVendor(accept.Attributes, microsoft) {
+		got[typ] = value
+	}
+	user := rfc2865.UserName_GetString(request)
+	name := user[strings.LastIndexByte(user, '\\')+1:]
+	value := sent[msCHAP2Response]
+	response := value[26:]
+	success, err := rfc2759.GenerateAuthenticatorResponse(sent[msCHAPChallenge], value[2:18], response, []byte(name), []byte(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := string(value[:1]) + success; string(got[msCHAP2Success]) != want {
+		t.Errorf("%s, %q: success %q, want %q", user, password, got[msCHAP2Success], want)
+	}
+	for typ, isSend := range map[byte]bool{msMPPESendKey: true, msMPPERecvKey: false} {
+		want, err := rfc3079.MakeKey(response, []byte(password), isSend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _, err := layeh.TunnelPassword(got[typ], request.Secret, request.Authenticator[:])
+		if err != nil || !bytes.Equal(key, want) {
+			t.Errorf("%s, %q: key %d is %x, want %x (%v)", user, password, typ, key, want, err)
+		}
+	}
 }
 
 // RFC 2759, section 9.2, and RFC 3079, section 3.5.3.
@@ -77,8 +121,6 @@ func TestMSCHAP2Vectors(t *testing.T) {
 	}
 }
 
-// A whole acceptance is checked as a supplicant and its NAS check it, with another
-// implementation: the peer believes the server, and both have the same keys.
 func TestMSCHAP2AcceptConvincesThePeer(t *testing.T) {
 	for _, tt := range []struct{ user, password string }{
 		{"User", "clientPass"},
@@ -103,35 +145,7 @@ func TestMSCHAP2AcceptConvincesThePeer(t *testing.T) {
 				r.Attributes = r.Attributes[:2]
 			}
 			h, _ := newHandler(password(tt.password))
-			reply := serve(t, h, r)
-			if reply.Code != layeh.CodeAccessAccept {
-				t.Errorf("%s, %q: %s", tt.user, tt.password, shown(t, reply))
-				continue
-			}
-			got := make(map[byte][]byte)
-			for typ, value := range ofVendor(reply.Attributes, microsoft) {
-				got[typ] = value
-			}
-			name := tt.user[strings.LastIndexByte(tt.user, '\\')+1:]
-			response := r.Attributes[len(r.Attributes)-1].Attribute
-			response = response[len(response)-24:]
-			success, err := rfc2759.GenerateAuthenticatorResponse(authChallenge, peerChallenge, response, []byte(name), []byte(tt.password))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want := "\x09" + success; string(got[msCHAP2Success]) != want {
-				t.Errorf("%s, %q: success %q, want %q", tt.user, tt.password, got[msCHAP2Success], want)
-			}
-			for typ, isSend := range map[byte]bool{msMPPESendKey: true, msMPPERecvKey: false} {
-				want, err := rfc3079.MakeKey(response, []byte(tt.password), isSend)
-				if err != nil {
-					t.Fatal(err)
-				}
-				key, _, err := layeh.TunnelPassword(got[typ], secret, r.Authenticator[:])
-				if err != nil || !bytes.Equal(key, want) {
-					t.Errorf("%s, %q: key %d is %x, want %x (%v)", tt.user, tt.password, typ, key, want, err)
-				}
-			}
+			wantConvinced(t, r.Packet, serve(t, h, r), tt.password)
 		}
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"crypto/md5"
 	"crypto/subtle"
 	"fmt"
-	"log/slog"
 	"strings"
 )
 
 // A pap is a passcode that the server can read (RFC 2865, section 5.2).
-type pap struct{ text string }
+type pap struct {
+	unprintable
+	text string
+}
 
 // newPAP decrypts a User-Password.
 //
@@ -29,7 +31,7 @@ func newPAP(hidden, secret []byte, authenticator [16]byte) (pap, error) {
 		}
 		previous = hidden[:16]
 	}
-	return pap{strings.TrimRight(string(text), "\x00")}, nil
+	return pap{text: strings.TrimRight(string(text), "\x00")}, nil
 }
 
 // Equal implements login.Passcode.
@@ -41,8 +43,3 @@ func (p pap) Equal(candidate string) bool {
 func (p pap) Text() (string, bool) { return p.text, true }
 
 func (pap) protocol() string { return "PAP" }
-
-// A passcode is a secret, until it has been used.
-func (pap) String() string       { return "[passcode]" }
-func (pap) GoString() string     { return "[passcode]" }
-func (pap) LogValue() slog.Value { return slog.StringValue("[passcode]") }

@@ -3,6 +3,7 @@ package access
 import (
 	"crypto/md5"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,9 +43,6 @@ func TestPAP(t *testing.T) {
 	p, err := newPAP(papRequest(t, "123456").Get(rfc2865.UserPassword_Type), secret, papRequest(t, "").Authenticator)
 	if err != nil || !p.Equal("123456") || p.Equal("123457") || p.Equal("12345") || p.Equal("") {
 		t.Errorf("%v, or a comparison is wrong", err)
-	}
-	if s := fmt.Sprintf("%v %+v %#v", p, p, p); strings.Contains(s, "123456") {
-		t.Errorf("a passcode prints as %s", s)
 	}
 }
 
@@ -131,7 +129,6 @@ func TestCHAP(t *testing.T) {
 
 // chapResponse is RFC 1994, section 4.1.
 func chapResponse(identifier byte, text string, challenge []byte) []byte {
-	h := md5.New()
-	fmt.Fprintf(h, "%c%s%s", identifier, text, challenge)
-	return h.Sum([]byte{identifier})
+	sum := md5.Sum(slices.Concat([]byte{identifier}, []byte(text), challenge))
+	return append([]byte{identifier}, sum[:]...)
 }

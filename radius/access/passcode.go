@@ -1,6 +1,8 @@
 package access
 
 import (
+	"log/slog"
+
 	"layeh.com/radius/rfc2865"
 	"layeh.com/radius/rfc2869"
 	"layeh.com/radius/rfc5090"
@@ -14,6 +16,14 @@ type passcode interface {
 	login.Passcode
 	protocol() string // as in login.Attempt.Protocol
 }
+
+// An unprintable passcode stays out of logs and errors: it is a secret until it has been
+// used, and so is what was computed from it, because a code is soon guessed from that.
+type unprintable struct{}
+
+func (unprintable) String() string       { return "[passcode]" }
+func (unprintable) GoString() string     { return "[passcode]" }
+func (unprintable) LogValue() slog.Value { return slog.StringValue("[passcode]") }
 
 // readPasscode returns the passcode of an Access-Request, a refusal, or an error for one
 // that is to be discarded.
@@ -39,7 +49,12 @@ func readPasscode(r *radius.Request) (passcode, error) {
 		// Access-Reject. It carries no EAP-Message; the NAS makes the EAP-Failure itself.
 		return nil, noEAP
 	case ms.response2 != nil:
-		return newMSCHAP2(ms.challenge, ms.response2, r.Get(rfc2865.UserName_Type))
+		m, err := newMSCHAP2(ms.challenge, ms.response2, r.Get(rfc2865.UserName_Type))
+		if err != nil {
+			return nil, err
+		}
+		m.clear = answerInClear(r, ms.response2)
+		return m, nil
 	case ms.other:
 		return nil, noMSCHAPv1
 	case hasCHAP:

@@ -26,7 +26,7 @@ func (h *Handler) reply(r *radius.Request, p login.Passcode, v login.Verdict) (*
 	case login.Accept:
 		return h.accept(r, p, v)
 	case login.Challenge:
-		return challenge(r, v)
+		return h.challenge(r, v)
 	}
 	return reject(r, p, v)
 }
@@ -57,7 +57,13 @@ func (h *Handler) accept(r *radius.Request, p login.Passcode, v login.Verdict) (
 
 // challenge makes an Access-Challenge. Without a Reply-Message ocserv and pam_radius
 // fail, and of two pam_radius shows one.
-func challenge(r *radius.Request, v login.Verdict) (*layeh.Packet, error) {
+//
+// A client that is not marked able to show one may take it for an acceptance. The engine
+// knows that; here it is made sure of.
+func (h *Handler) challenge(r *radius.Request, v login.Verdict) (*layeh.Packet, error) {
+	if !h.Clients[r.Client.Name].Challenge {
+		return nil, fmt.Errorf("access: an Access-Challenge for %s, which cannot show one", r.Client.Name)
+	}
 	// ocserv cuts a State at a NUL; 250 octets are what all clients give back.
 	if v.State == "" || len(v.State) > 250 || strings.Contains(v.State, "\x00") {
 		return nil, fmt.Errorf("access: a State of %d octets cannot be sent", len(v.State))

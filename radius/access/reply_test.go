@@ -95,6 +95,20 @@ func TestImpossibleStateIsSilence(t *testing.T) {
 	}
 }
 
+// A client that is not marked able to show an Access-Challenge is never sent one, even if
+// the engine asks for it.
+func TestChallengeToAClientThatCannotShowOneIsSilence(t *testing.T) {
+	h, _ := newHandler(always(login.Verdict{Outcome: login.Challenge, State: "abc", Message: "Code?"}, ""))
+	for _, name := range []string{"blind", "unknown", ""} {
+		h.Clients["blind"] = login.Client{Name: "blind"}
+		r := papRequest(t, "s")
+		r.Client.Name = name
+		if reply, err := h.ServeRADIUS(t.Context(), r); err == nil || reply != nil {
+			t.Errorf("client %q: reply %v", name, reply)
+		}
+	}
+}
+
 func TestReplyAttributes_7_4_SameOnEveryPath(t *testing.T) {
 	values := configured(t, "Class", "0x01", "Class", "0x02", "Tunnel-Password:2", "preshared", "Cisco-AVPair", "shell:priv-lvl=15")
 	for _, r := range []*radius.Request{papRequest(t, "p"), chapRequest("p"), msCHAP2Request(t, "User", "p")} {
