@@ -36,6 +36,7 @@ type Rejection struct {
 // A Lockedout is a lock that too many wrong tries have caused.
 type Lockedout struct {
 	Failures int
+	Reason   Reason // of the last of them
 	Time     time.Time
 	Until    time.Time // zero: until an operator unlocks
 }

@@ -84,7 +84,7 @@ func (e *Engine) spendOTP(ctx context.Context, c push.Challenge, d push.Device, 
 	if err != nil && err != errKeep {
 		return "", fmt.Errorf("login: check OTP of device: %w", err)
 	}
-	e.lockedOut(ctx, c.User, locks, nil)
+	e.lockedOut(ctx, c.User, locks, WrongPasscode, nil)
 	return result, nil
 }
 
@@ -141,7 +141,7 @@ func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
 	if err != nil && err != errKeep {
 		return fmt.Errorf("login: count denial: %w", err)
 	}
-	e.lockedOut(ctx, c.User, locks, e.rejection(ctx, c, &row))
+	e.lockedOut(ctx, c.User, locks, DeniedNotMe, e.rejection(ctx, c, &row))
 	return nil
 }
 
@@ -160,22 +160,17 @@ func (e *Engine) rejection(ctx context.Context, c *push.Challenge, row *Row) *Re
 
 // lockedOut records that a try, which has been recorded itself, was one too many, if it was,
 // and tells whom it may concern of that and of the rejection, if it was one.
-func (e *Engine) lockedOut(ctx context.Context, user string, locks bool, r *Rejection) {
+func (e *Engine) lockedOut(ctx context.Context, user string, locks bool, why Reason, r *Rejection) {
 	var l *Lockedout
 	if locks {
 		e.Log.Warn("login: account locked after too many wrong tries", "user", user)
 		if err := e.changed(context.WithoutCancel(ctx), user, "account locked after too many wrong tries"); err != nil {
 			e.Log.Error("login: record lock", "user", user, "err", err)
 		}
-		l = e.lockedNow()
+		l = &Lockedout{Failures: cmp.Or(e.Lockout.Failures, 10), Reason: why, Time: time.Now()}
+		if e.Lockout.For > 0 {
+			l.Until = l.Time.Add(e.Lockout.For)
+		}
 	}
 	e.alert(ctx, user, r, l)
-}
-
-func (e *Engine) lockedNow() *Lockedout {
-	l := &Lockedout{Failures: cmp.Or(e.Lockout.Failures, 10), Time: time.Now()}
-	if e.Lockout.For > 0 {
-		l.Until = l.Time.Add(e.Lockout.For)
-	}
-	return l
 }

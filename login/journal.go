@@ -61,9 +61,9 @@ const (
 )
 
 // A Journal writes the activity rows and reads them back. What an attacker can repeat at
-// will is folded: of failures that agree in user, client and reason, foldAfter rows a
-// foldWindow are written and the rest are counted in one more; of foldKinds kinds of
-// failure, and beyond those without regard to the user.
+// will is folded: of failures, and of grids shown, that agree in user, client and reason,
+// foldAfter rows a foldWindow are written and the rest are counted in one more; of foldKinds
+// kinds, and beyond those without regard to the user.
 type Journal struct {
 	Rows Records[Row]
 
@@ -89,7 +89,8 @@ type fold struct {
 // stranger reports whether the name is one that anybody can make up.
 func (f fold) stranger() bool {
 	switch f.Reason {
-	case WrongPasscode, ReplayedCode, Locked, NothingEnrolled, PushElsewhere, PushPaused, CoolingDown, Undelivered:
+	case WrongPasscode, ReplayedCode, OuterWindow, UnseenPIN, Locked, NothingEnrolled, PushElsewhere, PushPaused, CoolingDown,
+		Undelivered, NotSent, TooManySent, CodeSent, GridShown:
 		return false
 	}
 	return f.User != ""
@@ -101,9 +102,9 @@ type folded struct {
 	pending *Row // the latest row that was not written, its Repeats counting the others
 }
 
-// Append adds a row, durable when it returns; a failure may be folded instead.
+// Append adds a row, durable when it returns; a failure or a grid may be folded instead.
 func (j *Journal) Append(ctx context.Context, r Row) error {
-	if r.Result == ResultFailure {
+	if r.Result == ResultFailure || r.Reason == GridShown {
 		rows := j.fold(r, time.Now())
 		for _, r := range rows {
 			if _, err := j.AppendOnce(ctx, r); err != nil {

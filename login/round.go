@@ -37,9 +37,14 @@ const (
 // renew gives a round the State of its next answer (statement 4.4: single use).
 func (r *Round) renew() { r.State = rand.Text() }
 
+// expire ends the rounds whose time is over.
+func (u *User) expire(now time.Time) {
+	u.Rounds = slices.DeleteFunc(u.Rounds, func(r Round) bool { return r.Expires <= now.Unix() })
+}
+
 // open adds a round. The oldest has to make room.
 func (u *User) open(r Round, now time.Time) {
-	u.Rounds = slices.DeleteFunc(u.Rounds, func(r Round) bool { return r.Expires <= now.Unix() })
+	u.expire(now)
 	u.Rounds = append(u.Rounds[max(0, len(u.Rounds)+1-maxRounds):], r)
 }
 

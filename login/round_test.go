@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -456,5 +457,22 @@ func TestPush_2_15_2_16_FallBack(t *testing.T) {
 		v := w.end(t)
 		wantVerdict(t, v, login.Challenge, login.CodeSent)
 		wantVerdict(t, h.login(t, at(h.sms.code(t, 1), v.State)), login.Accept, login.CodeAccepted)
+	})
+}
+
+// Whoever asks for grids without end writes no more rows than one who guesses.
+func TestActivity_6_6_GridsAreFolded(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		for n := range 100 {
+			a := at("g", "")
+			a.Station = fmt.Sprintf("203.0.113.%d", n)
+			h.prompted(t, a)
+		}
+		if rows := h.rows(t); len(rows) != 5 {
+			t.Errorf("%d rows", len(rows))
+		}
+		if u, _ := h.User(t.Context(), "alice"); len(u.Rounds) != 8 {
+			t.Errorf("%d rounds are kept", len(u.Rounds))
+		}
 	})
 }

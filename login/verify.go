@@ -29,7 +29,7 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 		return e.accept(ctx, a, Row{Method: j.method, Reason: j.reason})
 	}
 	v, err := e.reject(ctx, a, j.method, j.reason)
-	e.lockedOut(ctx, a.User, j.locks, nil)
+	e.lockedOut(ctx, a.User, j.locks, j.reason, nil)
 	switch {
 	case err != nil || j.locks:
 	case j.reason == OuterWindow:
@@ -87,6 +87,7 @@ func (j *judge) judge(u *User) (*User, error) {
 		return nil, errKeep
 	case j.reason.accepts():
 		u.refund()
+		u.expire(j.attempt.Received)
 		return u, nil
 	}
 	j.locks = u.Lock.Holds(j.attempt.Received)

@@ -47,6 +47,20 @@ func TestPush_2_6_ApprovedOnTheDevice(t *testing.T) {
 	}
 }
 
+// An OTP of the outer window ends the login and lets nobody in: the user types the next one.
+func TestOTP_3_4_ApprovalOutOfStep(t *testing.T) {
+	w := newWorld(t)
+	d := w.raw(t, "alice")
+	verdict := w.login(t, "alice")
+	c := d.open(t)
+	for range 2 { // the device did not hear us
+		d.answer(t, c, push.Approved, d.token.Code(d.token.Step(time.Now())+10)).result(t, push.OuterWindow)
+	}
+	if v := <-verdict; v.Outcome != login.Reject || v.Reason != login.OuterWindow {
+		t.Errorf("the login ended with %+v", v)
+	}
+}
+
 // An approval needs the right OTP and a signature over what was shown.
 func TestPush_2_6_ApprovalIsChecked(t *testing.T) {
 	w := newWorld(t)
@@ -55,7 +69,6 @@ func TestPush_2_6_ApprovalIsChecked(t *testing.T) {
 	c := d.open(t)
 
 	d.answer(t, c, push.Approved, "00000000").result(t, push.WrongOTP)
-	d.answer(t, c, push.Approved, d.token.Code(d.token.Step(time.Now())+10)).result(t, push.OuterWindow)
 
 	altered := c
 	altered.Shown = strings.Replace(c.Shown, "Example VPN", "Example Vpn", 1)

@@ -58,7 +58,7 @@ func newWorld(tb testing.TB) *world {
 		Push:         w.broker,
 		Devices:      w.broker,
 		Clients:      map[string]login.Client{"vpn": {Name: "vpn", Resource: "Example VPN"}},
-		Window:       otp.Window{Behind: 1, Ahead: 1},
+		Window:       otp.Window{Behind: 1, Ahead: 1, Outer: 40},
 		Organization: "Example Ltd",
 		Log:          log,
 	}
