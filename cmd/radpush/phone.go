@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,8 +35,28 @@ over exactly what was shown.`,
 	}
 	c.PersistentFlags().StringVar(&key.path, "key", "", "key file (default: $RADPUSH_PHONE, or radpush/phone.json in the user's configuration directory)")
 	c.AddCommand(newPhoneEnrolCommand(&key), newPhoneWaitCommand(&key), newPhoneListCommand(&key),
-		newPhoneApproveCommand(&key), newPhoneDenyCommand(&key), newPhoneLeaveCommand(&key))
+		newPhoneApproveCommand(&key), newPhoneDenyCommand(&key), newPhoneCodeCommand(&key), newPhoneLeaveCommand(&key))
 	return c
+}
+
+func newPhoneCodeCommand(key *keyFile) *cobra.Command {
+	return &cobra.Command{
+		Use:   "code",
+		Short: "Show the one-time password of this moment",
+		Long: `Code shows this device's one-time password and how long it stays. Approvals carry one by
+themselves. It is to be typed only where a sign-in asks for the next code of your
+authenticator, because the clock of this machine or of the server was off.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p, err := key.Load(c)
+			if err != nil {
+				return err
+			}
+			code, stays := p.Code(time.Now())
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s, for another %v\n", code, stays.Round(time.Second))
+			return err
+		},
+	}
 }
 
 // Path returns the key file's name.

@@ -102,6 +102,14 @@ func token(o wire.OTP) (otp.Token, error) {
 	return t, nil
 }
 
+// Code returns the one-time password of a moment and how long it stays. A person types it
+// only where the server asks for it: to resynchronize this device's clock (statement 3.4).
+func (p *Phone) Code(now time.Time) (code string, stays time.Duration) {
+	step := p.token.Step(now)
+	ends := time.Unix(int64(step+1)*int64(p.token.Period/time.Second), 0)
+	return p.token.Code(step), ends.Sub(now)
+}
+
 // Open returns what the user may answer now.
 func (p *Phone) Open(ctx context.Context) ([]Request, error) {
 	open, _, err := p.list(ctx, "", 0)

@@ -377,3 +377,12 @@ func TestPush_2_11_ThePhoneAsksForItsPIN(t *testing.T) {
 		t.Errorf("moved to another device: %v", err)
 	}
 }
+
+func TestCode(t *testing.T) {
+	p := newPhone(t, nil)
+	now := time.Unix(1_700_000_011, 0) // a step began at …010
+	code, stays := p.Code(now)
+	if want := p.token.Code(1_700_000_010 / 30); code != want || stays != 29*time.Second {
+		t.Errorf("%s for %v, want %s for 29s", code, stays, want)
+	}
+}
