@@ -105,6 +105,7 @@ func onDisk(t *testing.T, disk *storetest.Memory) *house {
 	sms, post := &outbound{}, &outbound{}
 	return &house{disk: disk, broker: broker, sms: sms, post: post, Engine: &login.Engine{
 		Users:    store.Table[login.User]{Backend: disk, Prefix: "user"},
+		Stock:    &login.Stock{Tokens: store.Table[login.StockToken]{Backend: disk, Prefix: "stock"}},
 		Activity: &login.Journal{Rows: store.Table[login.Row]{Backend: disk, Prefix: "activity"}},
 		Push:     broker,
 		Devices:  broker,

@@ -149,6 +149,7 @@ type Post interface {
 // An Engine decides logins. Its fields are set before first use and not changed after.
 type Engine struct {
 	Users    Records[User]
+	Stock    *Stock
 	Activity *Journal
 	Push     Push
 	Devices  Devices

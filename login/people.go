@@ -33,13 +33,8 @@ const maxTokens = 32
 // AddUser makes a user. A name that differs only in case or in a Windows domain is the
 // same user: fs.ErrExist.
 func (e *Engine) AddUser(ctx context.Context, name string) (User, error) {
-	switch {
-	case UserKey(name) == "":
-		return User{}, errors.New("login: a user needs a name")
-	case len(name) > 253: // RFC 2865, section 5.1: User-Name
-		return User{}, fmt.Errorf("login: user name of %d octets; RADIUS carries 253", len(name))
-	case !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) || strings.ContainsFunc(name, unicode.IsControl):
-		return User{}, errors.New("login: user name is not plain text")
+	if err := checkName(name); err != nil {
+		return User{}, err
 	}
 	u := User{Name: name, Added: time.Now().Unix()}
 	err := e.Users.Update(ctx, UserKey(name), func(old *User) (*User, error) {
@@ -52,6 +47,19 @@ func (e *Engine) AddUser(ctx context.Context, name string) (User, error) {
 		return User{}, fmt.Errorf("login: add user %q: %w", name, err)
 	}
 	return u, e.changed(ctx, name, "user added")
+}
+
+// checkName returns a Refusal of a name that no user can have.
+func checkName(name string) error {
+	switch {
+	case UserKey(name) == "":
+		return refuse("a user needs a name")
+	case len(name) > 253: // RFC 2865, section 5.1: User-Name
+		return refuse("a user name of %d octets is too long: RADIUS carries 253", len(name))
+	case !utf8.ValidString(name) || strings.ContainsRune(name, utf8.RuneError) || strings.ContainsFunc(name, unicode.IsControl):
+		return refuse("the user name is not plain text")
+	}
+	return nil
 }
 
 // User returns a user, or fs.ErrNotExist.
@@ -108,16 +116,19 @@ func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 }
 
 func (e *Engine) keepToken(ctx context.Context, name string, t otp.Token) error {
-	return e.update(ctx, name, func(u *User) (*User, error) {
-		if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID || old.Secret == t.Secret }) {
-			return nil, fs.ErrExist
-		}
-		if len(u.Tokens) >= maxTokens {
-			return nil, fmt.Errorf("login: %q has %d tokens; remove one first", name, len(u.Tokens))
-		}
-		u.Tokens = append(u.Tokens, t)
-		return u, nil
-	})
+	return e.update(ctx, name, func(u *User) (*User, error) { return u, u.keep(t) })
+}
+
+// keep adds a token to the user's.
+func (u *User) keep(t otp.Token) error {
+	if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID || secretOf(old) == secretOf(t) }) {
+		return fs.ErrExist
+	}
+	if len(u.Tokens) >= maxTokens {
+		return refuse("user %q has %d tokens already: remove one first", u.Name, len(u.Tokens))
+	}
+	u.Tokens = append(u.Tokens, t)
+	return nil
 }
 
 // RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID.
