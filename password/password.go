@@ -33,7 +33,7 @@ import (
 // A Hasher makes and verifies hashes, a few at once. The zero value is ready for use; the
 // fields are not changed after the first call.
 type Hasher struct {
-	AtOnce int // computations at once, each with a core and its memory; 0: 2
+	AtOnce int // computations at once, each with a core and 19 MiB, twice that with garbage; 0: 2
 	Queue  int // callers that may wait for their turn; 0: 64, negative: none
 
 	once    sync.Once
