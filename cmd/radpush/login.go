@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"net"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	wire "layeh.com/radius"
-	"layeh.com/radius/rfc2865"
 
 	"radpush/dictionary"
 	"radpush/radius"
@@ -25,6 +25,7 @@ func newLoginCommand(file *configFile) *cobra.Command {
 		n          nas
 		l          nasLogin
 		secretFile string
+		answers    []string
 		asJSON     bool
 	)
 	c := &cobra.Command{
@@ -34,12 +35,18 @@ func newLoginCommand(file *configFile) *cobra.Command {
 waits as long as you tell it to, and checks the reply: its authenticators and, with
 MS-CHAPv2, the server's proof that it knows what was typed.
 
+When the server asks something (Access-Challenge), login shows the text and answers it with
+the next --answer or, when there is none left, with what you type, or with the next line of
+standard input if that is no terminal. An answer may be empty.
+
 Server and secret are taken from the configuration if one is found that has a client for
 127.0.0.1; --server and --secret-file name others. The exit code is 0 for an
 Access-Accept, 2 for a wrong command line and 1 for everything else.`,
 		Example: `  radpush login alice                          an empty passcode: push
   radpush login alice --passcode 123456        a one-time code
   radpush login alice --protocol mschapv2 --passcode p
+  radpush login alice --passcode g             a grid: asks you for the digits
+  radpush login alice --passcode s --answer 123456
   radpush login alice --server 192.0.2.9:1812 --secret-file vpn.secret --tries 1 --wait 60s`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -47,24 +54,19 @@ Access-Accept, 2 for a wrong command line and 1 for everything else.`,
 			if err := n.findServer(file, secretFile); err != nil {
 				return err
 			}
+			t := typist{given: answers, in: bufio.NewReader(c.InOrStdin()), isPerson: personAt(c) != nil, out: c.ErrOrStderr()}
 			if !asJSON {
-				n.show = c.OutOrStdout()
+				n.show, t.out = c.OutOrStdout(), c.OutOrStdout()
 				var err error
 				if n.names, err = dictionary.Load(n.files...); err != nil {
 					return err
 				}
 			}
-			reply, err := n.login(c.Context(), l)
-			if err != nil {
-				return err
+			rounds, err := n.converse(c.Context(), l, t.answer)
+			if asJSON && len(rounds) > 0 {
+				err = errors.Join(err, printRounds(c, rounds))
 			}
-			if asJSON {
-				err = printJSON(c, map[string]any{
-					"reply": reply.Code.String(), "message": rfc2865.ReplyMessage_GetString(reply.Packet),
-					"resent": reply.Resent, "took_seconds": reply.Took.Seconds(),
-				})
-			}
-			if err == nil && reply.Code != wire.CodeAccessAccept {
+			if err == nil && rounds[len(rounds)-1].Code != wire.CodeAccessAccept {
 				err = errRejected
 			}
 			return err
@@ -72,6 +74,7 @@ Access-Accept, 2 for a wrong command line and 1 for everything else.`,
 	}
 	f := c.Flags()
 	f.StringVar(&l.Passcode, "passcode", "", "what the user types: nothing, a letter or a code")
+	f.StringArrayVar(&answers, "answer", nil, "what the user types when the server asks; once for each time")
 	f.StringVar(&l.Protocol, "protocol", "pap", "pap, chap or mschapv2")
 	f.StringVar(&l.Station, "station", "198.51.100.1", "Calling-Station-Id, the user's address; empty for none")
 	f.StringVar(&l.NAS, "nas", "radpush-login", "NAS-Identifier")

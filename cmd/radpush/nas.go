@@ -40,6 +40,7 @@ type nasLogin struct {
 	Protocol       string // "pap", "chap" or "mschapv2"
 	Station        string // Calling-Station-Id, "" for none
 	NAS            string // NAS-Identifier
+	State          []byte // of the Access-Challenge that Passcode answers, nil for none
 }
 
 // A nasReply is how a login ended.
@@ -122,6 +123,9 @@ func (l nasLogin) fill(p *wire.Packet) (prove func(*wire.Packet) error, err erro
 	errs = append(errs, rfc2865.NASIdentifier_SetString(p, l.NAS), rfc2865.NASPortType_Set(p, rfc2865.NASPortType_Value_Virtual))
 	if l.Station != "" {
 		errs = append(errs, rfc2865.CallingStationID_SetString(p, l.Station))
+	}
+	if l.State != nil {
+		errs = append(errs, rfc2865.State_Set(p, l.State))
 	}
 	return prove, errors.Join(errs...)
 }

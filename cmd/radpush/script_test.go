@@ -24,6 +24,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"asks":  asks,
 			"fails": exits(exitError),
 			"usage": exits(exitUsage),
 		},
