@@ -41,7 +41,9 @@ func (m *Mistake) Error() string { return "login: " + m.Text }
 func (l Lesson) First(typed string) error {
 	once := grid.Lesson{Size: l.Sheets.Size, Sheets: [2][]byte{l.Sheets.Sheets[0], l.Sheets.Sheets[0]}}
 	if _, err := grid.Learn(once, typed, typed); err != nil {
-		return l.mistake(err)
+		m := l.mistake(err)
+		m.Text = strings.TrimPrefix(m.Text, "the first time, ") // there is no second yet
+		return m
 	}
 	return nil
 }

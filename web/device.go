@@ -61,6 +61,9 @@ func (a *deviceAPI) handler() http.Handler {
 	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
 	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
 	mux.HandleFunc("GET /healthz", a.health)
+	if a.Grids != nil {
+		a.addGridPages(mux)
+	}
 	mux.HandleFunc("/", notFound)
 	return a.watched(hardened(limited(&a.anybody, mux)))
 }

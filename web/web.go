@@ -19,6 +19,15 @@
 // are refused, and a device signs anew; the device with a slow clock waits until its
 // clock has passed the start.
 //
+// # Grids
+//
+// Two pages are for people with a browser, without script (statement 4.2). /grid/ and a key
+// shows the picture of a grid that a login prompted with, once. /grid/enrol/ and a code lets
+// a user choose a pattern: the numbers on its cells are typed from two sheets, one after the
+// other. Key and code are 130 random bits in the path, where a reverse proxy logs them: they
+// are good once and not for long. What is unknown, used and expired looks the same. To open
+// a link uses nothing up, for programs open links before people do: that takes a button.
+//
 // # Operators
 //
 // An [Operator] is a handler too, on a unix socket that only root and radpush's own user
@@ -70,6 +79,7 @@ type Push interface {
 type Server struct {
 	Engine       Engine
 	Push         Push
+	Grids        Grids  // nil: no pages of the grid
 	Organization string // shown by the device
 	DevicePIN    bool   // devices are told at enrolment to ask for a PIN or a biometric (statement 2.11)
 	Log          *slog.Logger
