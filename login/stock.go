@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"sync"
 
 	"radpush/otp"
@@ -28,6 +29,11 @@ type Stock struct {
 type StockToken struct {
 	Token otp.Token `cbor:"1,keyasint"`
 	User  string    `cbor:"2,keyasint,omitempty"` // UserKey of the one whom a move that has not finished claims it for
+}
+
+// Stocked yields the tokens of the stock.
+func (e *Engine) Stocked(ctx context.Context) iter.Seq2[StockToken, error] {
+	return e.Stock.Tokens.All(ctx, "")
 }
 
 // AssignToken gives a user a token of the stock. It keeps what it has used up. One that is

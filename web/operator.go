@@ -1,23 +1,19 @@
 package web
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"radpush/login"
-	"radpush/otp"
 	"radpush/push"
 	"radpush/web/wire"
 )
@@ -29,8 +25,13 @@ type People interface {
 	RemoveUser(ctx context.Context, name string) error
 	LockUser(ctx context.Context, name string) error
 	UnlockUser(ctx context.Context, name string) error
-	AddToken(ctx context.Context, user string, t otp.Token) error
-	RemoveToken(ctx context.Context, user, id string) error
+	ChangeUser(ctx context.Context, name string, c login.UserChange) (login.User, error)
+	SetPIN(ctx context.Context, user, pin string) error
+	RemovePIN(ctx context.Context, user string) error
+	NewBackupCodes(ctx context.Context, user string) (codes []string, err error)
+	RemoveBackupCodes(ctx context.Context, user string) error
+	Tokens
+	Grids
 	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
 	RemoveDevice(ctx context.Context, d push.Device) error
 	SuspendDevice(ctx context.Context, d push.Device, suspended bool) error
@@ -97,9 +98,14 @@ func (o *Operator) Handler() http.Handler {
 	huma.Register(api, operation("remove-user", http.MethodDelete, "user", "Remove a user with all tokens and devices"), o.removeUser)
 	huma.Register(api, operation("lock-user", http.MethodPost, "user/lock", "Keep a user out"), o.lockUser)
 	huma.Register(api, operation("unlock-user", http.MethodPost, "user/unlock", "Let a user in again"), o.unlockUser)
+	huma.Register(api, operation("change-user", http.MethodPatch, "user", "Change what a user can be reached by"), o.changeUser)
+	huma.Register(api, operation("set-pin", http.MethodPut, "user/pin", "Give a user a PIN"), o.setPIN)
+	huma.Register(api, operation("remove-pin", http.MethodDelete, "user/pin", "Take the PIN of a user away"), o.removePIN)
+	huma.Register(api, operation("new-backup-codes", http.MethodPost, "user/backup", "Make backup codes, in place of those before"), o.newBackupCodes)
+	huma.Register(api, operation("remove-backup-codes", http.MethodDelete, "user/backup", "Make all backup codes of a user worthless"), o.removeBackupCodes)
 	huma.Register(api, operation("enrol", http.MethodPost, "user/enrolment", "Make an enrolment code"), o.enrol)
-	huma.Register(api, operation("add-token", http.MethodPost, "user/token", "Add a TOTP token"), o.addToken)
-	huma.Register(api, operation("remove-token", http.MethodDelete, "user/token", "Remove a token"), o.removeToken)
+	o.registerTokens(api, operation)
+	o.registerGrids(api, operation)
 	huma.Register(api, operation("list-devices", http.MethodGet, "devices", "List the devices of one user or all"), o.listDevices)
 	huma.Register(api, operation("change-device", http.MethodPatch, "device", "Rename, suspend or resume a device"), o.changeDevice)
 	huma.Register(api, operation("remove-device", http.MethodDelete, "device", "Remove a device"), o.removeDevice)
@@ -112,7 +118,10 @@ func (o *Operator) Handler() http.Handler {
 // fault tells an operator what went wrong, all of it.
 func fault(err error) error {
 	status := http.StatusInternalServerError
+	refusal, refused := errors.AsType[login.Refusal](err)
 	switch {
+	case refused:
+		return wire.NewProblem(http.StatusUnprocessableEntity, string(refusal))
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
@@ -137,10 +146,6 @@ func about(what string, err error) error {
 }
 
 func aboutUser(name string, err error) error { return about(fmt.Sprintf("user %q", name), err) }
-
-func aboutToken(id, user string, err error) error {
-	return about(fmt.Sprintf("token %q of user %q", id, user), err)
-}
 
 func aboutDevice(id string, err error) error { return about(fmt.Sprintf("device %q", id), err) }
 
@@ -206,36 +211,6 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	}
 	link := wire.EnrolLink{URL: o.URL, Code: code, Pin: o.Pin}
 	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, nil)
-}
-
-func (o *Operator) addToken(ctx context.Context, in *struct {
-	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
-	Body TokenRequest
-}) (*body[NewToken], error) {
-	u, err := o.People.User(ctx, in.User)
-	if err != nil {
-		return nil, aboutUser(in.User, err)
-	}
-	id := cmp.Or(in.Body.ID, rand.Text()[:8])
-	algorithm, _ := otp.ParseAlgorithm(in.Body.Algorithm) // the enum lets no other through
-	t := otp.New(id, algorithm, in.Body.Digits, time.Duration(in.Body.Period)*time.Second)
-	if in.Body.Secret != "" {
-		t.Secret = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(in.Body.Secret, " ", "")), "=")
-	}
-	if err := t.Check(); err != nil {
-		return nil, wire.NewProblem(http.StatusUnprocessableEntity, err.Error())
-	}
-	if err := o.People.AddToken(ctx, in.User, t); err != nil {
-		return nil, aboutToken(id, in.User, err)
-	}
-	return reply(NewToken{ID: t.ID, URL: t.URL(cmp.Or(o.Organization, "radpush"), u.Name)}, nil)
-}
-
-func (o *Operator) removeToken(ctx context.Context, in *struct {
-	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
-	ID   string `query:"id" required:"true" minLength:"1" maxLength:"1024"`
-}) (*struct{}, error) {
-	return nil, aboutToken(in.ID, in.User, o.People.RemoveToken(ctx, in.User, in.ID))
 }
 
 func (o *Operator) listDevices(ctx context.Context, in *struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"radpush/login"
+	"radpush/otp"
 )
 
 // What the operator API takes and returns.
@@ -16,18 +17,59 @@ type User struct {
 	Locked      bool       `json:"locked"`
 	LockedUntil *time.Time `json:"locked_until,omitempty" doc:"Absent while an operator has to unlock."`
 	Failures    int        `json:"failures" doc:"Wrong tries since the last success."`
+	PIN         bool       `json:"pin" doc:"A PIN has to be typed in front of codes."`
+	Phone       string     `json:"phone,omitempty" doc:"For codes by SMS."`
+	Email       string     `json:"email,omitempty" doc:"For alerts, and for codes where email_codes says so."`
+	EmailCodes  bool       `json:"email_codes"`
+	Grid        bool       `json:"grid" doc:"A pattern on the grid is enrolled."`
+	Backup      int        `json:"backup" doc:"Backup codes that are left."`
+	Prefers     string     `json:"prefers,omitempty" doc:"sms, email or grid: what is used where push is not available."`
 	Tokens      []Token    `json:"tokens" nullable:"false" doc:"OATH tokens, those of devices included."`
 	Devices     []Device   `json:"devices" nullable:"false"`
 }
 
+// A UserChange changes what a user can be reached by. What is nil stays.
+type UserChange struct {
+	Phone      *string `json:"phone,omitempty" maxLength:"64" doc:"With country code; empty: none."`
+	Email      *string `json:"email,omitempty" maxLength:"254" doc:"One bare address; empty: none."`
+	EmailCodes *bool   `json:"email_codes,omitempty"`
+	Prefers    *string `json:"prefers,omitempty" enum:"sms,email,grid,none" doc:"Where push is not available."`
+}
+
+// A PIN is what a user types in front of codes.
+type PIN struct {
+	PIN string `json:"pin" maxLength:"256" doc:"4 to 32 characters of ASCII."`
+}
+
+// BackupCodes are told once.
+type BackupCodes struct {
+	Codes []string `json:"codes" nullable:"false" doc:"Each is good once."`
+}
+
 // A Token as operators see one: without its secret.
 type Token struct {
-	ID        string     `json:"id"`
-	Algorithm string     `json:"algorithm"`
-	Digits    int        `json:"digits"`
-	Period    int        `json:"period" doc:"Seconds."`
-	Device    string     `json:"device,omitempty" doc:"The device that alone uses it."`
-	Used      *time.Time `json:"used,omitempty" doc:"When the newest accepted code was good."`
+	ID          string     `json:"id" doc:"The serial number, of a token that has one."`
+	User        string     `json:"user,omitempty" doc:"Whose it is. In the stock: for whom a move has claimed it that did not finish."`
+	Kind        string     `json:"kind" enum:"totp,hotp"`
+	Algorithm   string     `json:"algorithm"`
+	Digits      int        `json:"digits"`
+	Period      int        `json:"period,omitempty" doc:"TOTP: seconds."`
+	Counter     *uint64    `json:"counter,omitempty" doc:"HOTP: the next one that is good."`
+	Device      string     `json:"device,omitempty" doc:"The device that alone uses it."`
+	Disabled    bool       `json:"disabled"`
+	NeedsResync bool       `json:"needs_resync" doc:"Its newest code was in the outer window."`
+	Used        *time.Time `json:"used,omitempty" doc:"TOTP: when the newest accepted code was good."`
+}
+
+// A TokenChange changes a token. What is nil stays.
+type TokenChange struct {
+	Disabled *bool `json:"disabled,omitempty"`
+}
+
+// Resync is two consecutive codes of a token.
+type Resync struct {
+	First  string `json:"first" minLength:"6" maxLength:"8"`
+	Second string `json:"second" minLength:"6" maxLength:"8"`
 }
 
 // A Device as operators see one.
@@ -60,13 +102,37 @@ type Enrolment struct {
 	Expires time.Time `json:"expires"`
 }
 
-// A TokenRequest describes a new TOTP token.
+// A TokenRequest describes a new token.
 type TokenRequest struct {
-	ID        string `json:"id,omitempty" maxLength:"64" doc:"Made up if absent."`
+	ID        string `json:"id,omitempty" maxLength:"255" doc:"Made up if absent."`
+	Kind      string `json:"kind,omitempty" enum:"totp,hotp" default:"totp"`
 	Algorithm string `json:"algorithm,omitempty" enum:"SHA1,SHA256,SHA512" default:"SHA1" doc:"What every authenticator app knows is SHA1."`
 	Digits    int    `json:"digits,omitempty" enum:"6,8" default:"6"`
-	Period    int    `json:"period,omitempty" enum:"30,60" default:"30" doc:"Seconds."`
+	Period    int    `json:"period,omitempty" enum:"30,60" default:"30" doc:"TOTP: seconds."`
+	Counter   uint64 `json:"counter,omitempty" doc:"HOTP: the next one that is good."`
 	Secret    string `json:"secret,omitempty" maxLength:"256" doc:"Base32, of a token that exists; made up if absent."`
+}
+
+// An ImportToken is a token that exists, which a file has brought.
+type ImportToken struct {
+	TokenRequest
+	Drift int    `json:"drift,omitempty" doc:"TOTP: steps that its clock is ahead."`
+	User  string `json:"user,omitempty" doc:"Whom it is for; absent: it goes into the stock."`
+}
+
+// An ImportRequest is a whole file: it is imported whole, or not at all.
+type ImportRequest struct {
+	Tokens      []ImportToken `json:"tokens" maxItems:"100000"`
+	CreateUsers bool          `json:"create_users,omitempty" doc:"Those named that are not there."`
+	DryRun      bool          `json:"dry_run,omitempty" doc:"Look for faults only."`
+}
+
+// Imported says what an import did, or would do.
+type Imported struct {
+	Given   int      `json:"given" doc:"Tokens that went to users."`
+	Stocked int      `json:"stocked" doc:"Tokens that went into the stock."`
+	Known   int      `json:"known" doc:"Tokens that were where they belong."`
+	Created []string `json:"created" nullable:"false" doc:"Users."`
 }
 
 // A NewToken is told once.
@@ -99,16 +165,13 @@ type Activity struct {
 // view returns a user as operators see one, with all devices.
 func (o *Operator) view(ctx context.Context, u login.User) (User, error) {
 	v := User{Name: u.Name, Created: time.Unix(u.Added, 0).UTC(), Locked: u.Lock.Holds(time.Now()), Failures: u.Failures,
-		Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
+		PIN: u.PIN.Hash != "", Phone: u.Phone, Email: u.Email, EmailCodes: u.EmailCodes, Grid: u.Grid != nil, Backup: len(u.Backup),
+		Prefers: string(u.Prefers), Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
 	if v.Locked && !u.Lock.Until.IsZero() {
 		v.LockedUntil = &u.Lock.Until
 	}
 	for i, t := range u.Tokens {
-		v.Tokens[i] = Token{ID: t.ID, Algorithm: t.Algorithm.String(), Digits: t.Digits,
-			Period: int(t.Period / time.Second), Device: t.Device}
-		if t.Used != 0 {
-			v.Tokens[i].Used = new(time.Unix(int64(t.Used)*int64(t.Period/time.Second), 0).UTC())
-		}
+		v.Tokens[i] = viewToken(u.Name, t)
 	}
 	devices, err := o.Devices.DevicesOf(ctx, login.UserKey(u.Name))
 	for _, d := range devices {
@@ -116,6 +179,19 @@ func (o *Operator) view(ctx context.Context, u login.User) (User, error) {
 			Service: d.Address.Service, Gone: d.Address.Gone, Suspended: d.Suspended, Created: d.Created})
 	}
 	return v, err
+}
+
+// viewToken returns a token as operators see one.
+func viewToken(user string, t otp.Token) Token {
+	v := Token{ID: t.ID, User: user, Kind: "totp", Algorithm: t.Algorithm.String(), Digits: t.Digits,
+		Period: int(t.Period / time.Second), Device: t.Device, Disabled: t.Disabled, NeedsResync: t.Next != 0}
+	switch {
+	case t.HOTP:
+		v.Kind, v.Counter = "hotp", &t.Used
+	case t.Used != 0:
+		v.Used = new(time.Unix(int64(t.Used)*int64(t.Period/time.Second), 0).UTC())
+	}
+	return v
 }
 
 // viewRow returns a row as operators see it.

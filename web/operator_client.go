@@ -101,7 +101,14 @@ func call[T any](ctx context.Context, c *OperatorClient, method, path string, qu
 	return out, nil
 }
 
-func user(name string) url.Values { return url.Values{"user": {name}} }
+// do is call where nothing but an error comes back.
+func do(ctx context.Context, c *OperatorClient, method, path string, query url.Values, in any) error {
+	_, err := call[struct{}](ctx, c, method, path, query, in)
+	return err
+}
+
+func user(name string) url.Values      { return url.Values{"user": {name}} }
+func token(name, id string) url.Values { return url.Values{"user": {name}, "id": {id}} }
 
 // ListUsers returns all users.
 func (c *OperatorClient) ListUsers(ctx context.Context) ([]User, error) {
@@ -120,20 +127,17 @@ func (c *OperatorClient) AddUser(ctx context.Context, name string) (User, error)
 
 // RemoveUser removes a user with all tokens and devices.
 func (c *OperatorClient) RemoveUser(ctx context.Context, name string) error {
-	_, err := call[struct{}](ctx, c, http.MethodDelete, "user", user(name), nil)
-	return err
+	return do(ctx, c, http.MethodDelete, "user", user(name), nil)
 }
 
 // LockUser keeps a user out.
 func (c *OperatorClient) LockUser(ctx context.Context, name string) error {
-	_, err := call[struct{}](ctx, c, http.MethodPost, "user/lock", user(name), nil)
-	return err
+	return do(ctx, c, http.MethodPost, "user/lock", user(name), nil)
 }
 
 // UnlockUser lets a user in again.
 func (c *OperatorClient) UnlockUser(ctx context.Context, name string) error {
-	_, err := call[struct{}](ctx, c, http.MethodPost, "user/unlock", user(name), nil)
-	return err
+	return do(ctx, c, http.MethodPost, "user/unlock", user(name), nil)
 }
 
 // Enrol makes a code that is good for one device and a time, in whole seconds.
@@ -141,15 +145,74 @@ func (c *OperatorClient) Enrol(ctx context.Context, name string, valid time.Dura
 	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), EnrolmentRequest{Valid: int(valid / time.Second)})
 }
 
-// AddToken gives a user a TOTP token.
+// ChangeUser changes what a user can be reached by, and returns the user as changed.
+func (c *OperatorClient) ChangeUser(ctx context.Context, name string, change UserChange) (User, error) {
+	return call[User](ctx, c, http.MethodPatch, "user", user(name), change)
+}
+
+// SetPIN gives a user a PIN, in place of the one before.
+func (c *OperatorClient) SetPIN(ctx context.Context, name, pin string) error {
+	return do(ctx, c, http.MethodPut, "user/pin", user(name), PIN{pin})
+}
+
+// RemovePIN takes the PIN of a user away.
+func (c *OperatorClient) RemovePIN(ctx context.Context, name string) error {
+	return do(ctx, c, http.MethodDelete, "user/pin", user(name), nil)
+}
+
+// NewBackupCodes makes backup codes, in place of those before.
+func (c *OperatorClient) NewBackupCodes(ctx context.Context, name string) (BackupCodes, error) {
+	return call[BackupCodes](ctx, c, http.MethodPost, "user/backup", user(name), nil)
+}
+
+// RemoveBackupCodes makes all backup codes of a user worthless.
+func (c *OperatorClient) RemoveBackupCodes(ctx context.Context, name string) error {
+	return do(ctx, c, http.MethodDelete, "user/backup", user(name), nil)
+}
+
+// AddToken gives a user a token.
 func (c *OperatorClient) AddToken(ctx context.Context, name string, t TokenRequest) (NewToken, error) {
 	return call[NewToken](ctx, c, http.MethodPost, "user/token", user(name), t)
 }
 
 // RemoveToken takes a token away.
 func (c *OperatorClient) RemoveToken(ctx context.Context, name, id string) error {
-	_, err := call[struct{}](ctx, c, http.MethodDelete, "user/token", url.Values{"user": {name}, "id": {id}}, nil)
-	return err
+	return do(ctx, c, http.MethodDelete, "user/token", token(name, id), nil)
+}
+
+// ChangeToken disables or enables a token.
+func (c *OperatorClient) ChangeToken(ctx context.Context, name, id string, change TokenChange) error {
+	return do(ctx, c, http.MethodPatch, "user/token", token(name, id), change)
+}
+
+// ResyncToken resynchronizes a token by two consecutive codes.
+func (c *OperatorClient) ResyncToken(ctx context.Context, name, id string, codes Resync) error {
+	return do(ctx, c, http.MethodPost, "user/token/resync", token(name, id), codes)
+}
+
+// AssignToken gives a user a token of the stock.
+func (c *OperatorClient) AssignToken(ctx context.Context, name, id string) error {
+	return do(ctx, c, http.MethodPost, "user/token/assign", token(name, id), nil)
+}
+
+// UnassignToken takes a token back to the stock.
+func (c *OperatorClient) UnassignToken(ctx context.Context, name, id string) error {
+	return do(ctx, c, http.MethodPost, "user/token/unassign", token(name, id), nil)
+}
+
+// ListStock returns the tokens that no user has.
+func (c *OperatorClient) ListStock(ctx context.Context) ([]Token, error) {
+	return call[[]Token](ctx, c, http.MethodGet, "stock", nil, nil)
+}
+
+// RemoveStocked removes a token of the stock.
+func (c *OperatorClient) RemoveStocked(ctx context.Context, id string) error {
+	return do(ctx, c, http.MethodDelete, "stock", url.Values{"id": {id}}, nil)
+}
+
+// ImportTokens brings tokens to users and into the stock.
+func (c *OperatorClient) ImportTokens(ctx context.Context, in ImportRequest) (Imported, error) {
+	return call[Imported](ctx, c, http.MethodPost, "stock/import", nil, in)
 }
 
 // ListDevices returns the devices of a user, or of all if name is empty.
@@ -163,14 +226,12 @@ func (c *OperatorClient) ListDevices(ctx context.Context, name string) ([]Device
 
 // ChangeDevice renames, suspends or resumes a device.
 func (c *OperatorClient) ChangeDevice(ctx context.Context, id string, change DeviceChange) error {
-	_, err := call[struct{}](ctx, c, http.MethodPatch, "device", url.Values{"id": {id}}, change)
-	return err
+	return do(ctx, c, http.MethodPatch, "device", url.Values{"id": {id}}, change)
 }
 
 // RemoveDevice removes a device.
 func (c *OperatorClient) RemoveDevice(ctx context.Context, id string) error {
-	_, err := call[struct{}](ctx, c, http.MethodDelete, "device", url.Values{"id": {id}}, nil)
-	return err
+	return do(ctx, c, http.MethodDelete, "device", url.Values{"id": {id}}, nil)
 }
 
 // ListActivity returns the rows that a filter chooses, newest first; 100 if it has no

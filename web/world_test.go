@@ -20,6 +20,7 @@ import (
 
 	"radpush/login"
 	"radpush/otp"
+	"radpush/password"
 	"radpush/push"
 	"radpush/store"
 	"radpush/store/storetest"
@@ -54,6 +55,8 @@ func newWorld(tb testing.TB) *world {
 	tb.Cleanup(w.broker.Close)
 	w.engine = &login.Engine{
 		Users:        store.Table[login.User]{Backend: w.store, Prefix: "user"},
+		Stock:        &login.Stock{Tokens: store.Table[login.StockToken]{Backend: w.store, Prefix: "stock"}},
+		Hasher:       &password.Hasher{},
 		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: w.store, Prefix: "activity"}},
 		Push:         w.broker,
 		Devices:      w.broker,
