@@ -16,9 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/pquerna/otp"
-	"github.com/pquerna/otp/hotp"
 )
 
 // A Token is a secret that makes codes, its parameters and what has been learned of it.
@@ -117,14 +114,7 @@ func (t Token) Step(now time.Time) uint64 {
 }
 
 // Code returns the code of a step (RFC 4226, section 5.3). The token must pass Check.
-func (t Token) Code(step uint64) string {
-	code, err := hotp.GenerateCodeCustom(t.Secret, step, hotp.ValidateOpts{
-		Digits: otp.Digits(t.Digits), Algorithm: otp.Algorithm(t.Algorithm)})
-	if err != nil {
-		return "" // is nothing that was typed: see is
-	}
-	return code
-}
+func (t Token) Code(step uint64) string { return t.generator().code(step) }
 
 // Match searches the inner window for the code that equal recognizes. It returns the token
 // as it has to be stored in the transaction that accepts the code: with the step used up
@@ -159,7 +149,7 @@ func (t Token) MatchOuter(now time.Time, w Window, equal func(code string) bool)
 // Resync accepts the code after one that MatchOuter found. It returns the token as Match
 // does.
 func (t Token) Resync(now time.Time, equal func(code string) bool) (Token, bool) {
-	ok := t.Next != 0 && now.Unix() <= t.NextBy && t.is(t.Next, equal)
+	ok := t.Next != 0 && now.Unix() <= t.NextBy && t.generator().is(t.Next, equal)
 	if ok {
 		t.use(now, t.Next)
 	}
@@ -172,7 +162,7 @@ func (t Token) Replayed(equal func(code string) bool) bool {
 	if t.HOTP {
 		last-- // of 0 too: no counter comes so far
 	}
-	return t.Used != 0 && t.is(last, equal)
+	return t.Used != 0 && t.generator().is(last, equal)
 }
 
 // use marks a step as used up.
@@ -192,6 +182,7 @@ func (t Token) search(now time.Time, behind, ahead int, equal func(code string) 
 	if t.HOTP {
 		first--
 	}
+	g := t.generator()
 	for i := 0; i <= 2*max(behind, ahead); i++ {
 		d := (i + 1) / 2 // 0, -1, +1, -2, +2, …
 		if i%2 == 1 {
@@ -201,17 +192,11 @@ func (t Token) search(now time.Time, behind, ahead int, equal func(code string) 
 		if d < -behind || d > ahead || step < first {
 			continue
 		}
-		if t.is(uint64(step), equal) {
+		if g.is(uint64(step), equal) {
 			return uint64(step), true
 		}
 	}
 	return 0, false
-}
-
-// is reports whether equal recognizes the code of a step.
-func (t Token) is(step uint64, equal func(code string) bool) bool {
-	code := t.Code(step)
-	return code != "" && equal(code)
 }
 
 // URL returns the otpauth URL that authenticator apps read from a QR code. It carries
