@@ -71,9 +71,9 @@ type msCHAP2 struct {
 	ntHash  [16]byte // of the candidate that matched
 
 	// Reused from candidate to candidate.
-	md4   hash.Hash
-	other ntKey
-	block [8]byte
+	hasher ntHasher
+	other  ntKey
+	block  [8]byte
 }
 
 // newMSCHAP2 reads MS-CHAP-Challenge and MS-CHAP2-Response (RFC 2548, section 2.3.2).
@@ -93,8 +93,8 @@ func newMSCHAP2(challenge, response, user []byte) (*msCHAP2, error) {
 
 // Equal implements login.Passcode.
 //
-// The engine tries about ten candidates a login, and all but one differ. Of those only the
-// first of three DES blocks is computed. What can be learned from the time is that 56
+// The engine tries about ten candidates a login, a hundred if none is right. Of those that
+// differ only the first of three DES blocks is computed. What can be learned from the time is that 56
 // bits of a hash were hit.
 func (m *msCHAP2) Equal(candidate string) bool {
 	if m.clear != nil && subtle.ConstantTimeCompare(m.clear, []byte(candidate)) == 0 {
@@ -139,17 +139,15 @@ func (m *msCHAP2) key(candidate string) *ntKey {
 	if len(candidate) == 1 && candidate[0] < utf8.RuneSelf {
 		return &triggerKeys()[candidate[0]]
 	}
-	if m.md4 == nil {
-		m.md4 = md4.New()
-	}
-	m.other = ntKey{hash: ntHash(m.md4, candidate)}
+	m.other = ntKey{}
+	m.hasher.hash(&m.other.hash, candidate)
 	return &m.other
 }
 
 // triggerKeys are the keys of the candidates that every login is compared with, no
 // character or one: by character, the empty one last.
 var triggerKeys = sync.OnceValue(func() []ntKey {
-	h := md4.New()
+	var h ntHasher
 	keys := make([]ntKey, utf8.RuneSelf+1)
 	for c := range keys {
 		text := string(rune(c))
@@ -157,7 +155,7 @@ var triggerKeys = sync.OnceValue(func() []ntKey {
 			text = ""
 		}
 		k := &keys[c]
-		k.hash = ntHash(h, text)
+		h.hash(&k.hash, text)
 		for i := range k.blocks {
 			k.blocks[i] = newDES(k.hash, i)
 		}
@@ -165,21 +163,27 @@ var triggerKeys = sync.OnceValue(func() []ntKey {
 	return keys
 })
 
-// ntHash is NtPasswordHash, MD4 over UTF-16 (RFC 2759, section 8.3).
-func ntHash(h hash.Hash, candidate string) (sum [16]byte) {
-	var buf [128]byte
-	text := buf[:0]
+// An ntHasher computes NtPasswordHash, MD4 over UTF-16 (RFC 2759, section 8.3).
+type ntHasher struct {
+	md4  hash.Hash
+	text []byte
+}
+
+func (h *ntHasher) hash(sum *[16]byte, candidate string) {
+	if h.md4 == nil {
+		h.md4 = md4.New()
+	}
+	h.text = h.text[:0]
 	for _, r := range candidate {
 		if r1, r2 := utf16.EncodeRune(r); r1 != utf8.RuneError {
-			text = binary.LittleEndian.AppendUint16(text, uint16(r1))
+			h.text = binary.LittleEndian.AppendUint16(h.text, uint16(r1))
 			r = r2
 		}
-		text = binary.LittleEndian.AppendUint16(text, uint16(r))
+		h.text = binary.LittleEndian.AppendUint16(h.text, uint16(r))
 	}
-	h.Reset()
-	h.Write(text)
-	h.Sum(sum[:0])
-	return sum
+	h.md4.Reset()
+	h.md4.Write(h.text)
+	h.md4.Sum(sum[:0])
 }
 
 // newDES returns the cipher for one of the three keys that a hash is. A key is seven octets,

@@ -64,31 +64,36 @@ func eachProtocol(t *testing.T, protocols []string, f func(g *gateway)) {
 	}
 }
 
-func newGateway(t *testing.T, challenge bool) *gateway {
+// newEngine is what the server has, on a store in memory.
+func newEngine(challenge bool, log *slog.Logger) (*login.Engine, *push.Broker) {
 	disk := &storetest.Memory{}
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	g := &gateway{T: t, protocol: "PAP"}
-	g.broker = &push.Broker{
+	broker := &push.Broker{
 		Devices:    store.Table[push.Device]{Backend: disk, Prefix: "device"},
 		Challenges: store.Table[push.Challenge]{Backend: disk, Prefix: "challenge"},
 		Recent:     store.Table[push.Recent]{Backend: disk, Prefix: "recent"},
 		Enrolments: store.Table[push.Enrolment]{Backend: disk, Prefix: "enrolment"},
 		Log:        log,
 	}
-	g.engine = &login.Engine{
+	return &login.Engine{
 		Users:    store.Table[login.User]{Backend: disk, Prefix: "user"},
 		Activity: &login.Journal{Rows: store.Table[login.Row]{Backend: disk, Prefix: "activity"}},
-		Push:     g.broker,
-		Devices:  g.broker,
+		Push:     broker,
+		Devices:  broker,
 		Clients:  map[string]login.Client{"vpn": {Name: "vpn", Challenge: challenge}},
 		Lockout:  login.Lockout{Failures: 10},
 		Window:   otp.Window{Behind: 1, Ahead: 1, LookAhead: 5, Outer: 40},
-		SMS:      g,
 		Sent:     store.Table[login.Tally]{Backend: disk, Prefix: "sent"},
 		Pictures: store.Table[login.Picture]{Backend: disk, Prefix: "picture"},
 		URL:      "https://radpush.example.com:8443",
 		Log:      log,
-	}
+	}, broker
+}
+
+func newGateway(t *testing.T, challenge bool) *gateway {
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	g := &gateway{T: t, protocol: "PAP"}
+	g.engine, g.broker = newEngine(challenge, log)
+	g.engine.SMS = g
 	alice := login.User{Name: "alice", Phone: "+491701234567", Grid: &pattern, Tokens: []otp.Token{otp.New("t", otp.SHA1, 6, 30*time.Second)}}
 	g.must(g.engine.Users.Update(t.Context(), "alice", func(*login.User) (*login.User, error) { return &alice, nil }))
 
