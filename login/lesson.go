@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +64,7 @@ func (e *Engine) NewLesson(ctx context.Context, name string, size int, valid tim
 	code = rand.Text()
 	l := Lesson{ID: lessonKey(code), User: u.Name, Added: u.Added, Sheets: grid.NewLesson(size), Expires: time.Now().Add(valid)}
 	if l.Sheets.Size == 0 {
-		return "", fmt.Errorf("login: a grid of %dx%[1]d; %dx%[2]d to %dx%[3]d are possible", size, grid.MinSize, grid.MaxSize)
+		return "", refuse("a grid of %dx%[1]d; %dx%[2]d to %dx%[3]d are possible", size, grid.MinSize, grid.MaxSize)
 	}
 	err = e.Lessons.Update(ctx, l.ID, func(*Lesson) (*Lesson, error) { return &l, nil })
 	if err != nil {
@@ -139,10 +138,14 @@ func (e *Engine) Learn(ctx context.Context, code, first, second string) error {
 	return e.changed(ctx, lesson.User, "grid enrolled")
 }
 
-// setGrid replaces the pattern. What was asked by the old one cannot be answered any more.
+// setGrid replaces the pattern. What was asked by the old one cannot be answered any more,
+// and nobody prefers what there is not.
 func (u *User) setGrid(p *grid.Pattern) {
 	u.Grid = p
-	u.Rounds = slices.DeleteFunc(u.Rounds, func(r Round) bool { return r.Method == ByGrid })
+	u.dropRoundsOf(ByGrid)
+	if !u.has(u.Prefers) {
+		u.Prefers = NoMethod
+	}
 }
 
 // RemoveGrid takes a user's pattern away, and the codes with which a new one could be

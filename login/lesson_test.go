@@ -192,7 +192,8 @@ func TestGrid_4_2_LessonExpires(t *testing.T) {
 		_, err = h.NewLesson(t.Context(), "nobody", 5, time.Hour)
 		wantNotExist(t, "lesson for nobody", err)
 		for _, size := range []int{-1, 0, 4, 8, 1 << 40} {
-			if _, err := h.NewLesson(t.Context(), "alice", size, time.Hour); err == nil || !strings.Contains(err.Error(), "5x5 to 7x7 are possible") {
+			_, err := h.NewLesson(t.Context(), "alice", size, time.Hour)
+			if _, ok := errors.AsType[login.Refusal](err); !ok || !strings.Contains(err.Error(), "5x5 to 7x7 are possible") {
 				t.Errorf("size %d: %v", size, err)
 			}
 		}
@@ -221,7 +222,6 @@ func TestGrid_4_2_LessonIsBoundToItsUser(t *testing.T) {
 // Whoever has seen the old pattern can do nothing with it once it is replaced or removed.
 func TestGrid_4_2_OldPatternIsWorthless(t *testing.T) {
 	withLessons(t, func(t *testing.T, h *house) {
-		h.set(t, func(u *login.User) { u.Grid = &pattern })
 		for what, change := range map[string]func(){
 			"replaced": func() {
 				code := h.lesson(t, "alice")
@@ -234,9 +234,12 @@ func TestGrid_4_2_OldPatternIsWorthless(t *testing.T) {
 				if err := h.RemoveGrid(t.Context(), "alice"); err != nil {
 					t.Fatal(err)
 				}
+				if u := h.user(t, "alice"); u.Grid != nil || u.Prefers != login.NoMethod {
+					t.Errorf("left: %#v, preferred: %q", u.Grid, u.Prefers)
+				}
 			},
 		} {
-			h.set(t, func(u *login.User) { u.Grid = &pattern })
+			h.set(t, func(u *login.User) { u.Grid, u.Prefers = &pattern, login.ByGrid })
 			a := at("g", "")
 			a.Station = what
 			v := h.prompted(t, a)
