@@ -1,0 +1,4 @@
+package email
+
+// Pauses are how long a Send waits between its tries.
+var Pauses = &pauses
