@@ -24,7 +24,7 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/grid", "password", "push", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
 	"radius":            {nil, "it never sees a user"},
 	"radius/radiustest": {[]string{"radius"}, "it stands in for a NAS and the network"},
@@ -32,13 +32,16 @@ var arrows = map[string]struct {
 	"dictionary":        {nil, "leaf"},
 	"login":             {[]string{"otp", "otp/grid", "password", "push"}, "it never sees a packet, a page or a database"},
 	"otp":               {nil, "leaf"},
+	"otp/email":         {nil, "leaf: it carries letters and knows nothing of logins"},
 	"otp/grid":          {nil, "leaf: patterns and cards are values"},
+	"otp/seeds":         {[]string{"otp"}, "files of tokens; who has them is for others"},
+	"otp/sms":           {nil, "leaf: it carries a text to a number"},
 	"password":          {nil, "leaf"},
 	"push":              {nil, "leaf: devices and challenges, nothing of logins"},
 	"store":             {nil, "leaf: it does not know what it keeps"},
 	"store/bolt":        {[]string{"store"}, "a backend keeps bytes"},
 	"store/storetest":   {[]string{"store"}, "a suite for backends"},
-	"web":               {[]string{"login", "otp", "otp/grid", "push", "web/wire"}, "devices and operators, never packets and never the store"},
+	"web":               {[]string{"login", "otp", "otp/email", "otp/grid", "otp/sms", "push", "web/wire"}, "devices and operators, never packets and never the store"},
 	"web/phone":         {[]string{"otp", "push", "web/wire"}, "it is the other end: what it shares with the server is on the wire"},
 	"web/wire":          {nil, "leaf: what both ends send and sign"},
 }
@@ -53,6 +56,7 @@ var foreign = map[string]struct {
 	"github.com/spf13/cobra":      {[]string{"cmd/radpush"}, "commands are there"},
 	"github.com/goccy/go-yaml":    {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
 	"github.com/danielgtaylor/":   {[]string{"web"}, "the API is there"},
+	"github.com/wneessen/go-mail": {[]string{"otp/email"}, "letters are written there"},
 	"github.com/pquerna/otp":      {[]string{"otp"}, "it has no guard against replay; package otp has"},
 	"log":                         {nil, "log/slog, by a field"},
 	"math/rand":                   {nil, "math/rand/v2"},

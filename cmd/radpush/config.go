@@ -59,6 +59,16 @@ type Config struct {
 	OTP OTP `yaml:"otp"`
 	// Lockout is what becomes of an account that is guessed at.
 	Lockout Lockout `yaml:"lockout"`
+	// Codes are those that radpush sends by SMS or e-mail, and the answers to a grid.
+	Codes Codes `yaml:"codes"`
+	// SMS is how texts are carried to telephones.
+	SMS SMS `yaml:"sms"`
+	// Email is the mail server for codes and alerts.
+	Email Email `yaml:"email"`
+	// Alerts says who is told by mail of denied sign-ins and locked accounts.
+	Alerts Alerts `yaml:"alerts"`
+	// Grid is the grid of digits that users with a pattern are shown.
+	Grid Grid `yaml:"grid"`
 	// Keep is how long activity and ended challenges are kept before they are removed.
 	Keep Duration `yaml:"keep" default:"400d" range:"1d..36500d"`
 	// Clients are the RADIUS clients: VPN servers and whatever else asks "may this user in?".
@@ -115,12 +125,18 @@ type Push struct {
 	Grace Duration `yaml:"grace" default:"30s" range:"1s..5m"`
 }
 
-// OTP is the inner window: how far the clock of a token may be off.
+// OTP is how far a token may be off: in the inner window a code is accepted, in the outer one
+// the next code is asked for, and both together resynchronize the token.
 type OTP struct {
 	// Behind is how many steps (30 s or 60 s each) a code may be old.
 	Behind int `yaml:"behind" default:"1" range:"0..10"`
 	// Ahead is how many steps a code may be early.
 	Ahead int `yaml:"ahead" default:"1" range:"0..10"`
+	// LookAhead is how many codes of an event token (HOTP) may have been skipped.
+	LookAhead int `yaml:"look_ahead" default:"5" range:"0..50"`
+	// Outer is the outer window, in steps to both sides, or in codes ahead. Each wrong code
+	// costs a search through it.
+	Outer int `yaml:"outer" default:"40" range:"0..1000"`
 }
 
 // Lockout stops guessing.
@@ -152,9 +168,13 @@ type Client struct {
 	Hold Duration `yaml:"hold" default:"<push.hold>" range:"1s..5m"`
 	// Push says whether users may approve on a device.
 	Push bool `yaml:"push" default:"true"`
-	// Challenge says that this client can show an Access-Challenge. Some take one for an
-	// acceptance, others for a failure: try it. No method asks for one yet.
+	// Challenge says that this client can show an Access-Challenge: it prompts with the text
+	// and sends the answer. Some take one for an acceptance, others for a failure: try it.
+	// Without it users are told by a rejection what to type at their next sign-in.
 	Challenge bool `yaml:"challenge" default:"false"`
+	// Methods lists what users may type: all, none, or some of otp, sms, email, grid and
+	// backup. Push has a key of its own.
+	Methods []string `yaml:"methods" default:"all" oneof:"all none otp sms email grid backup"`
 	// JoinAnyStation lets requests without a Calling-Station-Id join the open push of the
 	// same user. A stranger who starts a login for that user at the same moment is then
 	// let in by the user's approval.
@@ -201,8 +221,24 @@ func (c Client) Login() login.Client {
 		Hold:           c.Hold.Duration(),
 		NoPush:         !c.Push,
 		Challenge:      c.Challenge,
+		Methods:        c.methods(),
 		JoinAnyStation: c.JoinAnyStation,
 	}
+}
+
+// methods returns the methods besides push as package login wants them: nil for all.
+func (c Client) methods() []login.Method {
+	methods := []login.Method{}
+	for _, word := range c.Methods {
+		switch word {
+		case "all":
+			return nil
+		case "none":
+		default:
+			methods = append(methods, login.Method(word))
+		}
+	}
+	return methods
 }
 
 // Limits returns the bounds as package push wants them.

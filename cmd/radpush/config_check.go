@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ func (d *decoder) check(c *Config, public bool) {
 	if len(c.Socket) > maxSocket {
 		d.fault("socket", "the path has %d octets; the system allows %d", len(c.Socket), maxSocket)
 	}
+	d.checkCodes(c)
 	d.warnHold("push.hold", c.Push.Hold)
 	if len(c.Clients) == 0 && !d.bad["clients"] && !d.bad[""] {
 		d.warn("clients", "there is no client: nobody will be answered")
@@ -201,6 +203,11 @@ func (d *decoder) checkClients(config *Config) {
 			}
 			networks[network] = at
 			d.warnNetwork(path, at, c, netip.Prefix(network))
+		}
+		if (slices.Contains(c.Methods, "all") || slices.Contains(c.Methods, "none")) && len(c.Methods) > 1 {
+			d.fault(path+".methods", "all and none stand alone")
+		} else if len(c.Methods) == 0 && d.given(path+".methods") && !d.bad[path+".methods"] {
+			d.fault(path+".methods", "the list is empty: write none, if only push is allowed")
 		}
 		d.warnHold(path+".hold", c.Hold)
 		d.checkReply(path+".reply", c, known)

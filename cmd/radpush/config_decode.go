@@ -87,8 +87,12 @@ func (d *decoder) decode(path string, n ast.Node, v reflect.Value, tag reflect.S
 		d.fault(path, "no value: write one, or leave the key out")
 		return
 	}
-	if attributes, ok := v.Addr().Interface().(*Attributes); ok {
-		d.attributes(path, n, attributes)
+	switch into := v.Addr().Interface().(type) {
+	case *Attributes:
+		d.attributes(path, n, into)
+		return
+	case *Pairs:
+		d.pairs(path, n, into)
 		return
 	}
 	switch {
@@ -231,6 +235,19 @@ func (d *decoder) attributes(path string, n ast.Node, into *Attributes) {
 			d.decode(joinPath(path, name), node, reflect.ValueOf(&a.Values).Elem(), `required:"true"`)
 			*into = append(*into, a)
 		}
+	}
+}
+
+// pairs fills names and single values.
+func (d *decoder) pairs(path string, n ast.Node, into *Pairs) {
+	var attributes Attributes
+	d.attributes(path, n, &attributes)
+	for _, a := range attributes {
+		if len(a.Values) > 1 {
+			d.fault(joinPath(path, a.Name), "want one value, not a list")
+			continue
+		}
+		*into = append(*into, Pair{a.Name, strings.Join(a.Values, "")})
 	}
 }
 

@@ -42,7 +42,7 @@ func TestConfigSample(t *testing.T) {
 	if len(config.Warnings) > 0 {
 		t.Error("the sample has warnings:", config.Warnings)
 	}
-	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|url|certificate|key|secret_file|group|reply):.*\n`)
+	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators):.*\n`)
 	all := regexp.MustCompile(`(?m)^( *)#(\S| {2,})`).ReplaceAllString(examples.ReplaceAllString(text, ""), "$1$2")
 	full, err := parseConfig("radpush.yaml", []byte(all), false)
 	if err != nil {
@@ -65,7 +65,7 @@ func TestConfigTags(t *testing.T) {
 			if kind.Kind() == reflect.Slice {
 				kind = kind.Elem()
 			}
-			if isSection(kind) && kind != reflect.TypeFor[Attribute]() && kind != reflect.TypeFor[Fault]() {
+			if isSection(kind) && kind != reflect.TypeFor[Attribute]() && kind != reflect.TypeFor[Pair]() && kind != reflect.TypeFor[Fault]() {
 				walk(kind)
 				continue
 			}
@@ -83,19 +83,23 @@ func TestConfigTags(t *testing.T) {
 	walk(reflect.TypeFor[Config]())
 }
 
-// A manual is made of the comments and tags of the types in config.go.
+// A manual is made of the comments and tags of the types in config.go and config_codes.go.
 type manual struct {
 	comments map[string]string // by type, or type and field
 	defaults map[string]string // by path
 }
 
 func newManual(t *testing.T) *manual {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := &manual{comments: map[string]string{}}
-	for _, declaration := range file.Decls {
+	var declarations []ast.Decl
+	for _, name := range []string{"config.go", "config_codes.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		declarations = append(declarations, file.Decls...)
+	}
+	for _, declaration := range declarations {
 		types, ok := declaration.(*ast.GenDecl)
 		if !ok || types.Tok != token.TYPE {
 			continue
@@ -139,7 +143,7 @@ func below(field reflect.StructField) reflect.Type {
 	if t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if !isSection(t) || t == reflect.TypeFor[Attribute]() {
+	if !isSection(t) || t == reflect.TypeFor[Attribute]() || t == reflect.TypeFor[Pair]() {
 		return nil
 	}
 	return t
@@ -192,7 +196,7 @@ func (m *manual) table(b *bytes.Buffer, path string, section reflect.Type) {
 
 func typeWords(field reflect.StructField) string {
 	t, list := field.Type, ""
-	if t.Kind() == reflect.Slice && t != reflect.TypeFor[Attributes]() {
+	if t.Kind() == reflect.Slice && !isPairs(t) {
 		t, list = t.Elem(), "list of "
 	}
 	words := wanted(reflect.Zero(t))
@@ -201,7 +205,7 @@ func typeWords(field reflect.StructField) string {
 		return "list"
 	case below(field) != nil:
 		return "section"
-	case t == reflect.TypeFor[Attributes]():
+	case isPairs(t):
 		words = "names and values"
 	case t == reflect.TypeFor[Path]():
 		words = "path"
@@ -213,6 +217,11 @@ func typeWords(field reflect.StructField) string {
 		words += ", " + low + " to " + high
 	}
 	return list + strings.TrimPrefix(strings.TrimPrefix(words, "an "), "a ")
+}
+
+// isPairs reports whether a type holds names and values.
+func isPairs(t reflect.Type) bool {
+	return t == reflect.TypeFor[Attributes]() || t == reflect.TypeFor[Pairs]()
 }
 
 func (m *manual) sample() []byte {
@@ -261,7 +270,7 @@ func (m *manual) section(b *bytes.Buffer, path, indent, off string, section refl
 
 // value returns the default of a key, or an example, as YAML.
 func (m *manual) value(path string, field reflect.StructField) string {
-	isList := field.Type.Kind() == reflect.Slice && field.Type != reflect.TypeFor[Attributes]()
+	isList := field.Type.Kind() == reflect.Slice && !isPairs(field.Type)
 	text, ok := m.defaults[path]
 	if isList {
 		text, ok = m.defaults[path+"[0]"]

@@ -169,3 +169,26 @@ func (a Attributes) MarshalYAML() (any, error) {
 	}
 	return section, nil
 }
+
+// Pairs are names and values in the order of the file.
+type Pairs []Pair
+
+// A Pair is a name and its value.
+type Pair struct{ Name, Value string }
+
+func (p Pairs) MarshalYAML() (any, error) {
+	section := yaml.MapSlice{}
+	for _, pair := range p {
+		section = append(section, yaml.MapItem{Key: pair.Name, Value: pair.Value})
+	}
+	return section, nil
+}
+
+// Map returns the pairs as a map.
+func (p Pairs) Map() map[string]string {
+	m := make(map[string]string, len(p))
+	for _, pair := range p {
+		m[pair.Name] = pair.Value
+	}
+	return m
+}

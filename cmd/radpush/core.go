@@ -12,6 +12,8 @@ import (
 
 	"radpush/login"
 	"radpush/otp"
+	"radpush/otp/email"
+	"radpush/password"
 	"radpush/push"
 	"radpush/store"
 	"radpush/store/bolt"
@@ -24,6 +26,7 @@ type core struct {
 	db      *bolt.DB
 	broker  *push.Broker
 	engine  *login.Engine
+	outbox  *email.Outbox // nil without a mail server
 }
 
 // ballast is allocated and never touched, so that it takes no memory; in octets. It counts
@@ -55,17 +58,55 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 	for _, c := range cfg.Clients {
 		clients[c.Name] = c.Login()
 	}
-	return &core{ballast: make([]byte, ballast), db: db, broker: broker, engine: &login.Engine{
+	c := &core{ballast: make([]byte, ballast), db: db, broker: broker, engine: &login.Engine{
 		Users:        users,
+		Stock:        &login.Stock{Tokens: store.Table[login.StockToken]{Backend: db, Prefix: "stock", Sealer: sealer}},
 		Activity:     &login.Journal{Rows: store.Table[login.Row]{Backend: db, Prefix: "activity"}},
 		Push:         broker,
 		Devices:      broker,
 		Clients:      clients,
 		Lockout:      cfg.Lockout.Policy(),
-		Window:       otp.Window{Behind: cfg.OTP.Behind, Ahead: cfg.OTP.Ahead},
+		Window:       otp.Window{Behind: cfg.OTP.Behind, Ahead: cfg.OTP.Ahead, LookAhead: cfg.OTP.LookAhead, Outer: cfg.OTP.Outer},
+		Hasher:       &password.Hasher{},
+		Codes:        cfg.Codes.Policy(),
+		Sent:         store.Table[login.Tally]{Backend: db, Prefix: "sent", Sealer: sealer},
+		Alerts:       cfg.Alerts.Policy(),
 		Organization: cfg.Organization,
 		Log:          log,
-	}}, nil
+	}}
+	c.engine.Lessons = store.Table[login.Lesson]{Backend: db, Prefix: "lesson", Sealer: sealer}
+	if cfg.Grid.Link {
+		c.engine.URL = cfg.Web.URL
+		c.engine.Pictures = store.Table[login.Picture]{Backend: db, Prefix: "picture", Sealer: sealer}
+	}
+	if err := c.carriers(cfg, sealer, log); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return c, nil
+}
+
+// carriers gives the engine what takes codes and letters to users.
+func (c *core) carriers(cfg *Config, sealer *store.Sealer, log *slog.Logger) error {
+	sender, err := cfg.Email.sender()
+	if err != nil {
+		return fmt.Errorf("email: %w", err)
+	}
+	switch carrier, err := cfg.SMS.carrier(sender); {
+	case err != nil:
+		return fmt.Errorf("sms: %w", err)
+	case carrier != nil:
+		c.engine.SMS = carrier
+	}
+	if sender == nil {
+		return nil
+	}
+	letters, err := email.LoadTemplates(string(cfg.Email.Templates))
+	if err != nil {
+		return err
+	}
+	c.outbox = &email.Outbox{Letters: store.Table[email.Letter]{Backend: c.db, Prefix: "letter", Sealer: sealer}, Send: sender.Send, Log: log}
+	c.engine.Post = &post{organization: cfg.Organization, letters: letters, sender: sender, outbox: c.outbox}
+	return nil
 }
 
 // opens returns an error if there are users and the key opens the record of none. With a
@@ -131,7 +172,8 @@ func (c *core) prune(ctx context.Context, keep time.Duration, log *slog.Logger) 
 		before := time.Now().Add(-keep)
 		rows, err := c.engine.Activity.Prune(ctx, before)
 		challenges, perr := c.broker.Prune(ctx, before)
-		if err := errors.Join(err, perr); err != nil && ctx.Err() == nil {
+		_, gerr := c.engine.PruneGrids(ctx, time.Now())
+		if err := errors.Join(err, perr, gerr); err != nil && ctx.Err() == nil {
 			log.Error("prune", "err", err)
 		} else if rows+challenges > 0 {
 			log.Info("pruned", "rows", rows, "challenges", challenges, "before", before)

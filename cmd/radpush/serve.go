@@ -104,6 +104,9 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, ready func()) err
 	rest.Go(func() error { return operator.Serve(after, l.operators) })
 	rest.Go(func() error { return core.engine.Activity.Serve(after) })
 	rest.Go(func() error { return core.prune(after, cfg.Keep.Duration(), log) })
+	if core.outbox != nil {
+		rest.Go(func() error { return core.outbox.Serve(after) })
+	}
 	if l.metrics != nil {
 		rest.Go(func() error { return serveMetrics(after, l.metrics, registry) })
 	}
@@ -165,7 +168,7 @@ func (c *core) devices(cfg *Config, log *slog.Logger) (*web.Server, error) {
 		return nil, err
 	}
 	return &web.Server{
-		Engine: c.engine, Push: c.broker, Organization: cfg.Organization, DevicePIN: cfg.Push.DevicePIN, Log: log, Certificate: certificate,
+		Engine: c.engine, Push: c.broker, Grids: c.engine, Organization: cfg.Organization, DevicePIN: cfg.Push.DevicePIN, Log: log, Certificate: certificate,
 		Health: func(ctx context.Context) error {
 			if !c.ready(ctx) {
 				return errNotReady
