@@ -26,6 +26,7 @@ const (
 	sayTooManySent = "Too many codes have been sent. Try again later, or type the code of a token."
 
 	sayWrong    = "That was not right."
+	sayRecent   = "A code was sent a moment ago."
 	sayNextCode = "The clock of your token is off. Wait for its next code, then type that."
 	sayGrid     = "Type the digits on your pattern:"
 	sayPicture  = "Or see it at"
@@ -37,9 +38,9 @@ const (
 // saySent says where a code went.
 func saySent(m Method, to string) string {
 	if m == BySMS {
-		return fmt.Sprintf("Type the code sent by SMS to the number that ends in %s. Nothing: a new code.", to[max(0, len(to)-2):])
+		return fmt.Sprintf("Type the code sent by SMS to the number that ends in %s, or nothing for a new one.", to[max(0, len(to)-2):])
 	}
-	return fmt.Sprintf("Type the code sent by e-mail to %s. Nothing: a new code.", masked(to))
+	return fmt.Sprintf("Type the code sent by e-mail to %s, or nothing for a new one.", masked(to))
 }
 
 // masked returns an address that its owner recognizes and others do not.

@@ -130,6 +130,9 @@ func TestRounds_4_1_Limits(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
 		v := h.prompted(t, at("s", ""))
 		v = h.prompted(t, at("", v.State)) // at once: the same code
+		if !strings.Contains(v.Message, "a moment ago") {
+			t.Errorf("the user who wants a new code reads %q", v.Message)
+		}
 		code := h.sms.code(t, 1)
 		if again := h.prompted(t, at("s", "")); again.State != v.State {
 			t.Error("the same login once more is another round")

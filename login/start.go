@@ -37,7 +37,11 @@ func (e *Engine) start(ctx context.Context, a *Attempt, m Method) (Verdict, erro
 		}
 	}
 	e.keepPicture(ctx, s.picture)
-	return e.prompt(a, s.round), nil
+	v := e.prompt(a, s.round)
+	if !s.begun && (m == BySMS || m == ByEmail) {
+		v.Message = join(sayRecent, v.Message)
+	}
+	return v, nil
 }
 
 // A starter opens a round. Its method start is the function of an update.

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"radpush/web"
 )
 
 func newPlaygroundCommand() *cobra.Command {
@@ -18,7 +21,8 @@ func newPlaygroundCommand() *cobra.Command {
 		Short: "Run a server to play with",
 		Long: `Playground runs a server that only this machine can reach. Its directory, ./var if none is
 named, is made on first use: a configuration, a random secret, a certificate for localhost
-and the user alice. It prints what to try next.`,
+and the user alice, whose text messages are written to a file there. It prints what to try
+next.`,
 		Example: "  radpush playground\n  radpush playground /tmp/play",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -27,6 +31,10 @@ and the user alice. It prints what to try next.`,
 				dir = args[0]
 			}
 			file := filepath.Join(dir, "radpush.yaml")
+			dir, err := filepath.Abs(dir)
+			if err != nil {
+				return err
+			}
 			if err := makePlayground(dir, file); err != nil {
 				return err
 			}
@@ -56,6 +64,10 @@ func makePlayground(dir, file string) error {
 	if err != nil {
 		return err
 	}
+	tee, err := exec.LookPath("tee")
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(file))
+	}
 	_, err = fmt.Fprintf(f, `# A server to play with. "radpush config sample" explains every key.
 organization: Playground
 state: state
@@ -70,7 +82,12 @@ clients:
     secret: %s
     resource: Playground VPN
     hold: 60s
-`, rand.Text())
+    challenge: true
+sms: # no telephone rings: the texts go to a file
+  carrier: program
+  program: %q
+  args: [-a, %q]
+`, rand.Text(), tee, filepath.Join(dir, "sms-{{digits}}.txt"))
 	return errors.Join(err, f.Close())
 }
 
@@ -81,11 +98,18 @@ func addAlice(c *cobra.Command, cfg *Config) error {
 		return err
 	}
 	defer done()
-	if _, err := o.AddUser(c.Context(), "alice"); err != nil && !errors.Is(err, fs.ErrExist) {
+	switch _, err := o.AddUser(c.Context(), "alice"); {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
 		return err
 	}
-	return nil
+	_, err = o.ChangeUser(c.Context(), "alice", web.UserChange{Phone: new("+" + alicesNumber)})
+	return err
 }
+
+// alicesNumber is of those that belong to nobody, for use in fiction.
+const alicesNumber = "12025550123"
 
 // nextSteps prints what to try, with a fresh enrolment link.
 func nextSteps(c *cobra.Command, cfg *Config, file string) error {
@@ -120,13 +144,23 @@ func nextSteps(c *cobra.Command, cfg *Config, file string) error {
       echo 'User-Name=alice,Calling-Station-Id=198.51.100.7,Message-Authenticator=0x00' |
         radclient -t 60 -r 1 127.0.0.1 auth '%[4]s'
 
- 3. See what happened, and give alice a code generator for when her phone is away:
+ 3. When her phone is away, "s" sends a code by SMS, here to %[6]s:
+
+      %[1]s --config %[3]s login alice --passcode s
+
+    Others are a code generator, a grid, an e-mailed code and backup codes:
+
+      %[1]s --config %[3]s token add alice
+      %[1]s --config %[3]s grid enrol alice
+      %[1]s --config %[3]s backup new alice
+
+ 4. See what happened, and why:
 
       %[1]s --config %[3]s activity
-      %[1]s --config %[3]s token add alice
 
 Control-C stops the server. %[5]s keeps everything; remove it to begin anew.
 
-`, self, e.Link, file, string(cfg.Clients[0].secret), filepath.Dir(file))
+`, self, e.Link, file, string(cfg.Clients[0].secret), filepath.Dir(file),
+		filepath.Join(filepath.Dir(file), "sms-"+alicesNumber+".txt"))
 	return err
 }
