@@ -94,8 +94,8 @@ func newMSCHAP2(challenge, response, user []byte) (*msCHAP2, error) {
 // Equal implements login.Passcode.
 //
 // The engine tries about ten candidates a login, a hundred if none is right. Of those that
-// differ only the first of three DES blocks is computed. What can be learned from the time is that 56
-// bits of a hash were hit.
+// differ only the first of three DES blocks is computed. What can be learned from the time
+// is that 56 bits of a hash were hit.
 func (m *msCHAP2) Equal(candidate string) bool {
 	if m.clear != nil && subtle.ConstantTimeCompare(m.clear, []byte(candidate)) == 0 {
 		return false
