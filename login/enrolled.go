@@ -246,7 +246,7 @@ func resync(t otp.Token, now time.Time, first, second string) (otp.Token, bool) 
 // ID.
 func (e *Engine) changeToken(ctx context.Context, name, id string, fn func(*otp.Token) error) error {
 	return e.update(ctx, name, func(u *User) (*User, error) {
-		i := slices.IndexFunc(u.Tokens, func(t otp.Token) bool { return t.ID == id })
+		i := u.token(id)
 		if i < 0 {
 			return nil, fs.ErrNotExist
 		}
@@ -255,4 +255,9 @@ func (e *Engine) changeToken(ctx context.Context, name, id string, fn func(*otp.
 		}
 		return u, nil
 	})
+}
+
+// token returns the index of the token with an ID, or -1.
+func (u *User) token(id string) int {
+	return slices.IndexFunc(u.Tokens, func(t otp.Token) bool { return t.ID == id })
 }

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func (e *Engine) UnlockUser(ctx context.Context, name string) error {
 // AddToken gives a user a token. One with the ID of another, or with its secret, by which
 // each code would be good once more (statement 3.2), is fs.ErrExist.
 func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
-	if err := t.Check(); err != nil {
+	if err := cmp.Or(checkTokenID(t.ID), t.Check()); err != nil {
 		return err
 	}
 	if err := e.keepToken(ctx, name, t); err != nil {
@@ -131,21 +132,25 @@ func (u *User) keep(t otp.Token) error {
 	return nil
 }
 
-// RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID.
+// RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID. A
+// device's token goes with its device: a Refusal.
 func (e *Engine) RemoveToken(ctx context.Context, name, id string) error {
-	err := e.dropTokens(ctx, name, func(t otp.Token) bool { return t.ID == id })
-	if err != nil {
+	if err := e.dropToken(ctx, name, id); err != nil {
 		return err
 	}
 	return e.changed(ctx, name, "token "+id+" removed")
 }
 
-func (e *Engine) dropTokens(ctx context.Context, name string, drop func(otp.Token) bool) error {
+func (e *Engine) dropToken(ctx context.Context, name, id string) error {
 	return e.update(ctx, name, func(u *User) (*User, error) {
-		had := len(u.Tokens)
-		if u.Tokens = slices.DeleteFunc(u.Tokens, drop); len(u.Tokens) == had {
+		i := u.token(id)
+		switch {
+		case i < 0:
 			return nil, fs.ErrNotExist
+		case u.Tokens[i].Device != "":
+			return nil, refuse("token %q belongs to a device: remove the device instead", id)
 		}
+		u.Tokens = slices.Delete(u.Tokens, i, i+1)
 		return u, nil
 	})
 }
@@ -195,7 +200,10 @@ func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
 	if err := e.Devices.RemoveDevice(ctx, d.ID); err != nil {
 		return err
 	}
-	err := e.dropTokens(ctx, d.User, func(t otp.Token) bool { return t.Device == d.ID })
+	err := e.update(ctx, d.User, func(u *User) (*User, error) {
+		u.Tokens = slices.DeleteFunc(u.Tokens, func(t otp.Token) bool { return t.Device == d.ID })
+		return u, nil
+	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -36,12 +36,10 @@ func (e *Engine) Stocked(ctx context.Context) iter.Seq2[StockToken, error] {
 	return e.Stock.Tokens.All(ctx, "")
 }
 
-// AssignToken gives a user a token of the stock. It keeps what it has used up. One that is
-// not there is fs.ErrNotExist, one with the ID of another that the user has fs.ErrExist.
+// AssignToken gives a user a token of the stock. It keeps what it has used up. If the token
+// or the user is not there, that is fs.ErrNotExist; if the user has another one of this ID,
+// fs.ErrExist.
 func (e *Engine) AssignToken(ctx context.Context, id, name string) error {
-	if _, err := e.User(ctx, name); err != nil {
-		return fmt.Errorf("login: user %q: %w", name, err)
-	}
 	e.Stock.moves.Lock()
 	defer e.Stock.moves.Unlock()
 	token, err := e.claim(ctx, id, UserKey(name))
@@ -50,11 +48,9 @@ func (e *Engine) AssignToken(ctx context.Context, id, name string) error {
 	}
 	ctx = context.WithoutCancel(ctx) // no half of a move because somebody has pressed ^C
 	err = e.update(ctx, name, func(u *User) (*User, error) {
-		for i := range u.Tokens {
-			if have := &u.Tokens[i]; have.ID == id && have.Secret == token.Secret { // from a move that did not finish
-				have.Disabled = false
-				return u, nil
-			}
+		if i := u.token(id); i >= 0 && u.Tokens[i].Secret == token.Secret { // from a move that did not finish
+			u.Tokens[i].Disabled = false
+			return u, nil
 		}
 		return u, u.keep(token)
 	})
@@ -144,7 +140,7 @@ func (e *Engine) UnassignToken(ctx context.Context, name, id string) error {
 		if err != nil {
 			return fmt.Errorf("login: claim place in the stock: %w", err)
 		}
-		if err := e.dropTokens(ctx, name, func(t otp.Token) bool { return t.ID == id }); err != nil {
+		if err := e.dropToken(ctx, name, id); err != nil {
 			return err
 		}
 	}

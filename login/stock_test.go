@@ -218,6 +218,8 @@ func TestStock_RefusalsLeaveAllAsItWas(t *testing.T) {
 		}
 		refused(t, h.UnassignToken(ctx, "alice", "A-0001"), "another token")
 		refused(t, h.UnassignToken(ctx, "alice", p.d.ID), "remove the device")
+		refused(t, h.RemoveToken(ctx, "alice", p.d.ID), "remove the device")
+		refused(t, h.AddToken(ctx, "alice", otp.New("two\nlines", otp.SHA1, 6, 0)), "does not print")
 		for i := range 30 {
 			if err := h.AddToken(ctx, "alice", otp.New(fmt.Sprint(i), otp.SHA1, 6, 0)); err != nil {
 				t.Fatal(err)
