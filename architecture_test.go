@@ -57,7 +57,7 @@ var foreign = map[string]struct {
 	"github.com/goccy/go-yaml":    {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
 	"github.com/danielgtaylor/":   {[]string{"web"}, "the API is there"},
 	"github.com/wneessen/go-mail": {[]string{"otp/email"}, "letters are written there"},
-	"github.com/pquerna/otp":      {[]string{"otp"}, "it has no guard against replay; package otp has"},
+	"github.com/pquerna/otp":      {nil, "it has no guard against replay and makes one code at a time; package otp is held to it by its tests"},
 	"log":                         {nil, "log/slog, by a field"},
 	"math/rand":                   {nil, "math/rand/v2"},
 	"math/rand/v2":                {[]string{"login", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
