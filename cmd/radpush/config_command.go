@@ -5,10 +5,15 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+
+	"radpush/otp/email"
 )
 
 func newConfigCommand(file *configFile) *cobra.Command {
@@ -20,7 +25,7 @@ func newConfigCommand(file *configFile) *cobra.Command {
 The file is that of --config or of the environment variable RADPUSH_CONFIG or, without
 them, the first of these that exists: ` + strings.Join(configFiles, ", ") + ".",
 	}
-	c.AddCommand(newConfigCheckCommand(file), newConfigShowCommand(file), newConfigSampleCommand())
+	c.AddCommand(newConfigCheckCommand(file), newConfigShowCommand(file), newConfigSampleCommand(), newConfigLettersCommand())
 	return c
 }
 
@@ -116,4 +121,58 @@ the default, or an example of what can be. The secret is a new random one.`,
 			return err
 		},
 	}
+}
+
+func newConfigLettersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "letters DIR",
+		Short: "Write the built-in letters to a directory, to change them",
+		Long: `Letters writes the templates of all letters that radpush mails, text and HTML, to a
+directory, which it makes if need be. Change those that you want to, remove the others,
+and name the directory in email.templates; "radpush config check" then tries all of them.
+Files that are there already stay as they are.`,
+		Example: "  radpush config letters /etc/radpush/letters",
+		Args:    cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return err
+			}
+			written, err := writeLetters(args[0])
+			if err == nil {
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%s written to %s\n", plural(written, "file"), args[0])
+			}
+			return err
+		},
+	}
+}
+
+// writeLetters writes the templates that are not there and returns how many it wrote.
+func writeLetters(dir string) (written int, err error) {
+	letters := email.Defaults()
+	names, err := fs.Glob(letters, "*")
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(letters, name)
+		if err != nil {
+			return written, err
+		}
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return written, err
+		}
+		_, err = f.Write(text)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return written, err
+		}
+		written++
+	}
+	return written, nil
 }
