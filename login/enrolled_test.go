@@ -259,3 +259,25 @@ func TestOTP_3_4_ResyncByCommandOfADevice(t *testing.T) {
 		}
 	})
 }
+
+func TestBackup_4_3_ReplacedAndRemoved(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		made := func() []string {
+			codes, err := h.NewBackupCodes(t.Context(), "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return codes
+		}
+		old, codes := made(), made()
+		wantVerdict(t, h.login(t, at(old[0], "")), login.Reject, login.WrongPasscode)
+		wantVerdict(t, h.login(t, at(codes[0], "")), login.Accept, login.CodeAccepted)
+		if err := h.RemoveBackupCodes(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		wantVerdict(t, h.login(t, at(codes[1], "")), login.Reject, login.WrongPasscode)
+		if _, err := h.NewBackupCodes(t.Context(), "bob"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v, want fs.ErrNotExist", err)
+		}
+	})
+}

@@ -104,10 +104,11 @@ func (e *Engine) bring(ctx context.Context, c *check, plan Imported) error {
 			})
 		})
 	}
-	if err := group.Wait(); err != nil || plan.Stocked == 0 {
-		return err
+	err := group.Wait()
+	if plan.Stocked > 0 { // not all of them, perhaps, but some change there was
+		err = errors.Join(err, e.changed(ctx, "", fmt.Sprintf("tokens imported into the stock: %d", plan.Stocked)))
 	}
-	return e.changed(ctx, "", fmt.Sprintf("tokens imported into the stock: %d", plan.Stocked))
+	return err
 }
 
 // A check finds all that is wrong with an import, before anything of it is written.
@@ -208,7 +209,7 @@ func (c *check) compare(ctx context.Context, e *Engine) error {
 func (c *check) meet(at place, t otp.Token) {
 	i, same := c.bySecret[secretOf(t)]
 	switch {
-	case same && c.Tokens[i].place() == at:
+	case same && (c.Tokens[i].place() == at || c.Tokens[i].place() == place{"", at.id}): // or given to somebody since
 		if new := c.Tokens[i].Token; new.HOTP != t.HOTP || new.Algorithm != t.Algorithm || new.Digits != t.Digits || new.Period != t.Period {
 			c.fault(i, "it is there already, and makes other codes: remove that one first")
 			return

@@ -51,7 +51,10 @@ func TestImport_3_1_ToUsersAndIntoTheStock(t *testing.T) {
 			t.Error(got)
 		}
 
-		// The same file once more harms nobody: what is used up stays so.
+		// The same file once more harms nobody: what is used up stays so, what was given stays.
+		if err := h.AssignToken(t.Context(), "A-3", "alice"); err != nil {
+			t.Fatal(err)
+		}
 		want = login.Imported{Known: 3}
 		same(h.ImportTokens(t.Context(), in))
 		if u := mustUser(t, h, "carol"); len(u.Tokens) != 1 || u.Tokens[0].Used != 1 {
@@ -59,7 +62,7 @@ func TestImport_3_1_ToUsersAndIntoTheStock(t *testing.T) {
 		}
 		got := h.changes(t)
 		slices.Sort(got)
-		if got := strings.Join(got, ", "); got != "token A-1 added, token A-2 added, tokens imported into the stock: 1, user added, user added" {
+		if got := strings.Join(got, ", "); got != "token A-1 added, token A-2 added, token A-3 assigned, tokens imported into the stock: 1, user added, user added" {
 			t.Errorf("activity: %s", got)
 		}
 	})
@@ -97,7 +100,7 @@ func TestImport_3_2_FaultsImportNothing(t *testing.T) {
 	for says, tokens := range map[string][]login.ImportToken{
 		`token "alices": its secret is that of token "bobs" of user "bob"`: {bring("alice", as(bobs, "alices"))},
 		`token "z": its secret is that of token "bobs" of user "bob"`:      {bring("alice", longer(as(bobs, "z")))},
-		`token "bobs": its secret is that of token "bobs" of user "bob"`:   {bring("", bobs)},
+		`token "bobs": its secret is that of token "bobs" of user "bob"`:   {bring("alice", bobs)},
 		`token "fob": its secret is that of token "fob" in the stock`:      {bring("alice", stocked)},
 		`token "fob": there is another token "fob" in the stock`:           {bring("", as(fresh, "fob"))},
 		`token "bobs": there is another token "bobs" of user "bob"`:        {bring("BOB", as(fresh, "bobs"))},

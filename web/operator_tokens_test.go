@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"radpush/login"
 	"radpush/otp"
 	"radpush/web"
 )
@@ -44,6 +45,13 @@ func TestOperator_3_1_TokensOfUsersAndInTheStock(t *testing.T) {
 	u, err := o.ShowUser(ctx, "alice")
 	if err != nil || len(u.Tokens) != 2 || u.Tokens[0].Kind != "hotp" || *u.Tokens[0].Counter != 5 || !u.Tokens[0].Disabled ||
 		u.Tokens[1].ID != "A-2" || u.Tokens[1].Disabled || u.Tokens[1].User != "alice" || u.Tokens[0].Used != nil || u.Tokens[0].Period != 0 {
+		t.Errorf("%+v, %v", u.Tokens, err)
+	}
+	err = w.engine.Users.Update(ctx, "alice", func(u *login.User) (*login.User, error) { u.Tokens[0].Next = 9; return u, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err = o.ShowUser(ctx, "alice"); err != nil || !u.Tokens[0].NeedsResync || u.Tokens[1].NeedsResync {
 		t.Errorf("%+v, %v", u.Tokens, err)
 	}
 	if err := o.UnassignToken(ctx, "alice", "A-2"); err != nil {
