@@ -270,12 +270,9 @@ func TestStock_3_2_MovesInParallel(t *testing.T) {
 			} else {
 				h.UnassignToken(t.Context(), user, "A-0001")
 			}
-			if names := h.holders(t, fob); len(names) > 1 {
-				t.Errorf("lets in %q", names)
-			}
 		})
 	}
-	wg.Wait()
+	wg.Wait() // before it is looked for: who looks at one user after the other may see it twice
 	if holders, stocked := h.holders(t, fob), h.stocked(t); len(holders)+len(stocked) != 1 {
 		t.Errorf("lets in %q, in the stock %q", holders, stocked)
 	}
