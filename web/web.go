@@ -191,7 +191,11 @@ func serveUntil(ctx context.Context, srv *http.Server, serve func() error) error
 	stop := context.AfterFunc(ctx, func() {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
-		drained <- errors.Join(srv.Shutdown(drain), srv.Close())
+		err := srv.Shutdown(drain)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = nil // who does not come to an end is cut off
+		}
+		drained <- errors.Join(err, srv.Close())
 	})
 	defer stop()
 	err := serve()
