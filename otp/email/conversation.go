@@ -43,8 +43,7 @@ func (s *Sender) converse(ctx context.Context, from, to string, letter []byte) (
 	case !stop() && err != nil && !answered:
 		return at, fmt.Errorf("no answer in time: %w", ctx.Err())
 	case client != nil && (err == nil || answered):
-		// The letter's fate is known: QUIT is a courtesy (RFC 5321, section 4.1.1.10). After
-		// half a letter it would be none: it would end it, and the server would take the half.
+		// A courtesy (RFC 5321, section 4.1.1.10). Where there was no answer nobody hears it.
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_ = client.Quit()
 	}

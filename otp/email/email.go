@@ -46,9 +46,11 @@ func (m Message) String() string               { return "[letter to " + Mask(m.T
 // check returns what is wrong with a message, a permanent error. A subject of two lines
 // would be a header of the sender's choice.
 func (m Message) check() error {
-	_, err := Address(m.To)
+	to, err := Address(m.To)
 	switch {
 	case err != nil:
+	case !strings.EqualFold(to, m.To):
+		err = errors.New("email: the address has space around it")
 	case m.Subject == "" || strings.ContainsFunc(m.Subject, breaksLine):
 		err = errors.New("email: the subject is not one line of text")
 	case m.Text == "":

@@ -131,6 +131,8 @@ func TestSend_4_1_WhatIsNoLetterIsRefused(t *testing.T) {
 		"too long":                 func(m *email.Message) { m.Text = strings.Repeat("x", 1<<17) },
 		"a command in the address": func(m *email.Message) { m.To = "a@example.com>\r\nRCPT TO:<b@example.com" },
 		"two addresses":            func(m *email.Message) { m.To = "a@example.com,b@example.com" },
+		"a line end before it":     func(m *email.Message) { m.To = "\r\nalice@example.com" },
+		"a line end after it":      func(m *email.Message) { m.To = "alice@example.com\n" },
 		"no address":               func(m *email.Message) { m.To = "" },
 		"a header in the ID":       func(m *email.Message) { m.ID = "a>\r\nBcc: b" },
 		"an ID outside of ASCII":   func(m *email.Message) { m.ID = "š" },

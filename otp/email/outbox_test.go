@@ -541,28 +541,17 @@ func wantNoText(t *testing.T, log string) {
 func BenchmarkAdd(b *testing.B) {
 	for _, waiting := range []int{0, 500, 900} {
 		b.Run(fmt.Sprintf("waiting=%d", waiting), func(b *testing.B) {
-			file, err := bolt.Open(b.TempDir() + "/db")
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer file.Close()
-			table := store.Table[email.Letter]{Backend: file, Prefix: "letter", Sealer: sealer}
-			o := &email.Outbox{Letters: table, Log: slog.New(slog.DiscardHandler), PerHour: 1 << 40}
-			for i := range waiting {
-				if err := o.Add(b.Context(), to(i)); err != nil {
-					b.Fatal(err)
-				}
-			}
+			o := filled(b, waiting)
+			m := message()
+			m.ID = "benchmark"
 			for b.Loop() {
-				m := message()
-				m.ID = "benchmark"
 				if err := o.Add(b.Context(), m); err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
-				for l, err := range table.All(b.Context(), "") {
+				for l, err := range o.Letters.All(b.Context(), "") {
 					if err == nil && l.Message.ID == m.ID {
-						err = table.Update(b.Context(), l.Place, func(*email.Letter) (*email.Letter, error) { return nil, nil })
+						err = o.Letters.Update(b.Context(), l.Place, func(*email.Letter) (*email.Letter, error) { return nil, nil })
 					}
 					if err != nil {
 						b.Fatal(err)
@@ -572,4 +561,31 @@ func BenchmarkAdd(b *testing.B) {
 			}
 		})
 	}
+	b.Run("full", func(b *testing.B) {
+		o := filled(b, 1000)
+		for b.Loop() {
+			if err := o.Add(b.Context(), message()); !errors.Is(err, email.ErrFull) {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// filled returns an outbox on a file, with letters in it.
+func filled(b *testing.B, letters int) *email.Outbox {
+	file, err := bolt.Open(b.TempDir() + "/db")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { file.Close() })
+	o := &email.Outbox{
+		Letters: store.Table[email.Letter]{Backend: file, Prefix: "letter", Sealer: sealer},
+		Log:     slog.New(slog.DiscardHandler), PerHour: 1 << 30,
+	}
+	for i := range letters {
+		if err := o.Add(b.Context(), to(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return o
 }

@@ -248,24 +248,28 @@ func (s silent) Write(p []byte) (int, error) {
 }
 
 func TestSend_4_1_EverythingEnds(t *testing.T) {
-	for name, serve := range map[string]func(r *bufio.Reader, w io.Writer){
-		"silence":          func(r *bufio.Reader, _ io.Writer) { r.ReadByte() },
-		"an endless line":  func(_ *bufio.Reader, w io.Writer) { endless(w, "220-hello") },
-		"endless lines":    func(_ *bufio.Reader, w io.Writer) { endless(w, "220-hello\r\n") },
-		"a letter a while": func(_ *bufio.Reader, w io.Writer) { drip(w) },
-		"silence to QUIT": func(r *bufio.Reader, w io.Writer) {
+	for name, v := range map[string]struct {
+		serve   func(r *bufio.Reader, w io.Writer)
+		timeout time.Duration
+		want    string
+	}{
+		"silence":          {func(r *bufio.Reader, _ io.Writer) { r.ReadByte() }, 400 * time.Millisecond, "no answer in time"},
+		"a letter a while": {func(_ *bufio.Reader, w io.Writer) { drip(w) }, 400 * time.Millisecond, "no answer in time"},
+		"an endless line":  {func(_ *bufio.Reader, w io.Writer) { endless(w, "220-hello") }, 20 * time.Second, "do not end"},
+		"endless lines":    {func(_ *bufio.Reader, w io.Writer) { endless(w, "220-hello\r\n") }, 20 * time.Second, "do not end"},
+		"silence to QUIT": {func(r *bufio.Reader, w io.Writer) {
 			answers("220 hello", "250 hello", "550 no")(r, w)
 			r.ReadString(0)
-		},
+		}, 20 * time.Second, "550 no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := scripted(t, serve)
-			s.Timeout = 400 * time.Millisecond
+			s, _ := scripted(t, v.serve)
+			s.Timeout = v.timeout
 			start := time.Now()
-			err := s.Send(t.Context(), message())
-			if took := time.Since(start); err == nil || took > 8*time.Second {
-				t.Errorf("%v after %v", err, took)
+			wantFailure(t, s.Send(t.Context(), message()), v.want != "550 no", v.want)
+			if took := time.Since(start); took > 8*time.Second {
+				t.Errorf("after %v", took)
 			}
 		})
 	}
