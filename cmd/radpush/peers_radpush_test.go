@@ -24,7 +24,8 @@ type radpushServer struct {
 	process         *process
 }
 
-func startRadpush(t *testing.T) *radpushServer {
+// startRadpush starts it; more is YAML that the configuration has at its end.
+func startRadpush(t *testing.T, more ...string) *radpushServer {
 	t.Helper()
 	ports := freePorts(t, 3)
 	address := func(i int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[i])) }
@@ -36,6 +37,7 @@ func startRadpush(t *testing.T) *radpushServer {
 	s := &radpushServer{t: t, config: filepath.Join(dir, "radpush.yaml"), auth: address(0), acct: address(1), web: address(2)}
 	peerFile(t, s.config, "radpush.yaml", map[string]any{
 		"Dir": dir, "Auth": s.auth, "Acct": s.acct, "Web": s.web, "Secret": peerSecret,
+		"More": strings.Join(more, "\n"),
 	})
 	s.serve()
 	return s
@@ -58,7 +60,13 @@ func (s *radpushServer) serve() {
 // run executes a command of radpush and returns what it wrote.
 func (s *radpushServer) run(t *testing.T, args ...string) string {
 	t.Helper()
-	p := startProcess(t, "", "radpush", append([]string{"--config", s.config}, args...)...)
+	return s.tell(t, "", args...)
+}
+
+// tell does so with a standard input.
+func (s *radpushServer) tell(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	p := startProcess(t, stdin, "radpush", append([]string{"--config", s.config}, args...)...)
 	out := p.wait()
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Fatalf("radpush %s: exit code %d\n%s", strings.Join(args, " "), code, out)
@@ -75,36 +83,64 @@ type testPhone struct {
 // enrol makes a user, named for the test, and a phone for it.
 func (s *radpushServer) enrol(t *testing.T) (user string, p testPhone) {
 	t.Helper()
-	user = userOf(t)
-	s.run(t, "user", "add", user)
+	user = s.user(t)
+	return user, s.phone(t, user)
+}
+
+// user makes a user, named for the test, who has nothing yet.
+func (s *radpushServer) user(t *testing.T) (name string) {
+	t.Helper()
+	name = userOf(t)
+	s.run(t, "user", "add", name)
+	return name
+}
+
+// phone makes a phone for a user.
+func (s *radpushServer) phone(t *testing.T, user string) testPhone {
+	t.Helper()
 	var enrolment struct{ Link string }
 	unmarshal(t, s.run(t, "enrol", user, "--json"), &enrolment)
-	p = testPhone{s, filepath.Join(t.TempDir(), "key")}
+	p := testPhone{s, filepath.Join(t.TempDir(), "key")}
 	s.run(t, "phone", "enrol", enrolment.Link, "--key", p.key)
-	return user, p
+	return p
 }
 
 // token makes a user, named for the test, and a TOTP token, whose code of now it returns.
 func (s *radpushServer) token(t *testing.T) (user, code string) {
 	t.Helper()
-	user = userOf(t)
-	s.run(t, "user", "add", user)
+	user = s.user(t)
+	return user, s.codes(t, user)(0)
+}
+
+// codes makes a TOTP token for a user. The function that it returns tells its code so
+// many steps from now.
+func (s *radpushServer) codes(t *testing.T, user string) func(steps int) string {
+	t.Helper()
 	var token struct{ URL string }
 	unmarshal(t, s.run(t, "token", "add", user, "--json"), &token)
 	key, err := otp.NewKeyFromURL(token.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err = totp.GenerateCode(key.Secret(), time.Now())
-	if err != nil {
-		t.Fatal(err)
+	return func(steps int) string {
+		t.Helper()
+		code, err := totp.GenerateCode(key.Secret(), time.Now().Add(time.Duration(steps)*30*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
 	}
-	return user, code
 }
 
-// userOf returns a name for the user of a test.
+// userOf returns a name for the user of a test: what is special of the test's name, and as
+// much of it as ocserv leaves of a user's name (63 octets).
 func userOf(t *testing.T) string {
-	return regexp.MustCompile("[^A-Za-z0-9]+").ReplaceAllString(t.Name(), "-")
+	_, name, ok := strings.Cut(t.Name(), "/")
+	if !ok {
+		name = t.Name()
+	}
+	name = regexp.MustCompile("[^A-Za-z0-9]+").ReplaceAllString(name, "-")
+	return name[:min(len(name), 48)]
 }
 
 // wait returns when a request for approval is on the phone.

@@ -2,10 +2,19 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,8 +24,9 @@ import (
 )
 
 // The tests in the files peers_*_test.go run radpush against RADIUS software that others
-// wrote: radclient, pam_radius and, through FreeRADIUS, the supplicant eapol_test. What
-// they share is here. All of it runs on the loopback, from a temporary directory.
+// wrote: radclient, pam_radius, ocserv with openconnect and, through FreeRADIUS, the
+// supplicant eapol_test. What they share is here. All of it runs on the loopback, from a
+// temporary directory.
 
 const peerSecret = "loopback-only-secret"
 
@@ -52,30 +62,90 @@ type process struct {
 	out    transcript    // standard output and error
 	done   chan struct{} // closed when it has ended
 	killed bool          // by kill
+
+	keyboard io.Writer // standard input of a conversation
+	read     int       // octets of out, up to the end of what asked found
 }
 
+// startProcess starts a program that is told everything at once.
 func startProcess(t *testing.T, stdin, program string, args ...string) *process {
 	t.Helper()
+	p := newProcess(t, program, args...)
+	p.cmd.Stdin = strings.NewReader(stdin)
+	p.start()
+	return p
+}
+
+// converse starts a program that asks: see answer.
+func converse(t *testing.T, program string, args ...string) *process {
+	t.Helper()
+	p := newProcess(t, program, args...)
+	keyboard, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.keyboard = keyboard
+	p.start()
+	return p
+}
+
+func newProcess(t *testing.T, program string, args ...string) *process {
 	p := &process{t: t, done: make(chan struct{}), cmd: exec.CommandContext(t.Context(), program, args...)}
 	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0") // else each command takes a second
-	p.cmd.Stdin = strings.NewReader(stdin)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 10 * time.Second
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	go func() {
 		p.cmd.Wait()
 		close(p.done)
 	}()
-	t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		<-p.done
-		if t.Failed() {
-			t.Logf("%s wrote:\n%s", p.cmd, &p.out)
+		if p.t.Failed() {
+			p.t.Logf("%s wrote:\n%s", p.cmd, &p.out)
 		}
 	})
-	return p
+}
+
+// asked waits until a conversation has written what a pattern matches, after the answer
+// before, and returns the match.
+func (p *process) asked(pattern string) string {
+	p.t.Helper()
+	prompt := regexp.MustCompile(pattern)
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		running := p.running()
+		unread := p.out.String()[p.read:]
+		switch at := prompt.FindStringIndex(unread); {
+		case at != nil:
+			p.read += at[1]
+			return unread[at[0]:at[1]]
+		case !running || time.Now().After(deadline):
+			p.t.Fatalf("%s wrote %q, want %q", p.cmd, unread, pattern)
+		}
+	}
+}
+
+// answer types a line once the conversation has asked for it.
+func (p *process) answer(prompt, line string) {
+	p.t.Helper()
+	p.asked(prompt)
+	p.enter(line)
+}
+
+// enter types a line.
+func (p *process) enter(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.keyboard, line+"\n"); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // wait returns what the process wrote, when it has ended.
@@ -174,4 +244,41 @@ func freePorts(t *testing.T, n int) []int {
 		ports = append(ports, tcp.Addr().(*net.TCPAddr).Port)
 	}
 	return ports
+}
+
+// writeCertificate makes the certificate of a server on the loopback, which its client
+// trusts as its own authority.
+func writeCertificate(t *testing.T, certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "peer.example"},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		certificate: {Type: "CERTIFICATE", Bytes: cert},
+		key:         {Type: "PRIVATE KEY", Bytes: der},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
