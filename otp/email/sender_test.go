@@ -129,7 +129,7 @@ func TestSend_4_1_ALetterThatMayHaveBeenTakenIsNotSentAgain(t *testing.T) {
 		"cut":      func(io.Writer) {},
 		"half":     func(w io.Writer) { io.WriteString(w, "25") },
 		"no SMTP":  func(w io.Writer) { io.WriteString(w, "hello\r\n") },
-		"silence":  func(io.Writer) { time.Sleep(4 * time.Second) },
+		"silence":  func(io.Writer) { time.Sleep(3 * time.Second) },
 		"too much": func(w io.Writer) { io.WriteString(w, strings.Repeat("250-thank you\r\n", 1<<15)) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestSend_4_1_ALetterThatMayHaveBeenTakenIsNotSentAgain(t *testing.T) {
 				}
 				end(w)
 			})
-			s.Timeout = 3 * time.Second
+			s.Timeout = 2 * time.Second
 			wantFailure(t, s.Send(t.Context(), message()), true, "end of data", "may have taken the letter")
 			mu.Lock()
 			defer mu.Unlock()
@@ -189,6 +189,7 @@ func TestSend_4_1_WhatWasNotTakenIsTriedAgain(t *testing.T) {
 }
 
 func TestSend_4_1_WithoutTrustNothingIsSaid(t *testing.T) {
+	t.Parallel()
 	for name, v := range map[string]struct {
 		peer   *peer
 		change func(*email.Sender)
@@ -201,7 +202,7 @@ func TestSend_4_1_WithoutTrustNothingIsSaid(t *testing.T) {
 		"no STARTTLS offered":    {&peer{noOffer: true}, nil, "offers no STARTTLS"},
 		"an unknown mode":        {&peer{noOffer: true}, func(s *email.Sender) { s.TLS = "nnoe" }, "offers no STARTTLS"},
 		"STARTTLS to a TLS port": {&peer{tls: email.ImplicitTLS}, func(s *email.Sender) {
-			s.TLS, s.Timeout = email.StartTLS, 2*time.Second
+			s.TLS, s.Timeout = email.StartTLS, time.Second
 		}, "wants implicit TLS"},
 		"TLS to a STARTTLS port": {&peer{}, func(s *email.Sender) { s.TLS = email.ImplicitTLS }, "wants STARTTLS"},
 		"no AUTH that we have":   {&peer{mechanism: "CRAM-MD5"}, nil, "neither AUTH PLAIN nor AUTH LOGIN"},
@@ -248,6 +249,7 @@ func (s silent) Write(p []byte) (int, error) {
 }
 
 func TestSend_4_1_EverythingEnds(t *testing.T) {
+	t.Parallel()
 	for name, v := range map[string]struct {
 		serve   func(r *bufio.Reader, w io.Writer)
 		timeout time.Duration
