@@ -122,9 +122,10 @@ func (s *radpushServer) codes(t *testing.T, user string) func(steps int) string 
 	if err != nil {
 		t.Fatal(err)
 	}
+	now := time.Now()
 	return func(steps int) string {
 		t.Helper()
-		code, err := totp.GenerateCode(key.Secret(), time.Now().Add(time.Duration(steps)*30*time.Second))
+		code, err := totp.GenerateCode(key.Secret(), now.Add(time.Duration(steps)*30*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
