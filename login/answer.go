@@ -22,7 +22,8 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 	if err != nil {
 		return "", err
 	}
-	if a.Decision == push.Approved && c.At(a.At) == push.Open {
+	matches := a.Number == c.Number
+	if a.Decision == push.Approved && matches && c.At(a.At) == push.Open {
 		result, err := e.spendOTP(ctx, c, d, a)
 		if err != nil || result != push.Accepted && result != push.OuterWindow {
 			return result, err
@@ -32,7 +33,7 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 		}
 	}
 	result, err := e.Push.Decide(ctx, a)
-	if err != nil || result != push.Accepted || a.Decision != push.DeniedNotMe {
+	if err != nil || result != push.WrongNumber && (result != push.Accepted || a.Decision != push.DeniedNotMe) {
 		return result, err
 	}
 	// As it was decided: the device may be repeating itself, at another time.
@@ -115,7 +116,8 @@ func (e *Engine) rowOf(ctx context.Context, c *push.Challenge) (Row, error) {
 	return row, nil
 }
 
-// denied records "it wasn't me" and counts it as a wrong passcode (statements 2.7, 6.2).
+// denied records "it wasn't me", or a wrong number, and counts it as a wrong passcode
+// (statements 2.7, 2.12, 6.2).
 // It is called where the answer arrives and by each request that waited, and does its
 // work once: the row is the mark. What the row says of the login it has from the
 // challenge's.
@@ -125,6 +127,9 @@ func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
 		return err
 	}
 	row.Result, row.Reason, row.Device = ResultFailure, DeniedNotMe, c.Answer.Device
+	if c.Outcome == push.Mismatch {
+		row.Reason = WrongNumber
+	}
 	first, err := e.Activity.AppendOnce(ctx, row)
 	if err != nil || !first {
 		return err
@@ -141,7 +146,11 @@ func (e *Engine) denied(ctx context.Context, c *push.Challenge) error {
 	if err != nil && err != errKeep {
 		return fmt.Errorf("login: count denial: %w", err)
 	}
-	e.lockedOut(ctx, c.User, locks, DeniedNotMe, e.rejection(ctx, c, &row))
+	var rejection *Rejection
+	if row.Reason == DeniedNotMe {
+		rejection = e.rejection(ctx, c, &row)
+	}
+	e.lockedOut(ctx, c.User, locks, row.Reason, rejection)
 	return nil
 }
 

@@ -65,9 +65,17 @@ func (e *Engine) ask(ctx context.Context, a *Attempt, trigger string) (v Verdict
 		v, err = e.start(ctx, a, m)
 		return v, nil, err
 	}
+	if client := e.Clients[a.Client]; client.Match && client.Challenge {
+		return e.match(ctx, a, trigger)
+	}
 	asked, err := e.Push.Begin(ctx, e.question(a, trigger))
+	return e.hold(ctx, a, trigger, asked, err)
+}
+
+// hold returns what waits for a push that has been asked, or the verdict if it has not.
+func (e *Engine) hold(ctx context.Context, a *Attempt, trigger string, asked *push.Pending, err error) (Verdict, *Held, error) {
 	if err != nil {
-		v, err = e.unasked(ctx, a, trigger, err)
+		v, err := e.unasked(ctx, a, trigger, err)
 		return v, nil, err
 	}
 	return Verdict{}, &Held{asked, func() (Verdict, error) {
@@ -168,6 +176,7 @@ func (e *Engine) question(a *Attempt, trigger string) push.Question {
 		Login:   login,
 		Request: a.Request,
 		Join:    join,
+		Match:   client.Match && client.Challenge,
 		Expires: a.Received.Add(hold),
 		Prompt: push.Prompt{
 			Resource: client.Resource, Organization: e.Organization, User: a.User, Started: a.Received,
@@ -206,6 +215,9 @@ func (e *Engine) unasked(ctx context.Context, a *Attempt, trigger string, err er
 
 // answered is the verdict when a push has ended (statements 2.6 to 2.9, 6.2, 6.3).
 func (e *Engine) answered(ctx context.Context, a *Attempt, trigger string, c *push.Challenge) (Verdict, error) {
+	if err := e.shown(ctx, a); err != nil {
+		return Verdict{}, err
+	}
 	switch c.Outcome {
 	case push.Approved:
 		row := Row{Method: ByPush, Reason: Approved, Challenge: c.ID, Device: c.Answer.Device}
@@ -215,9 +227,12 @@ func (e *Engine) answered(ctx context.Context, a *Attempt, trigger string, c *pu
 			row.ID, row.Time = c.ID, c.Ended // one row, however many requests waited
 		}
 		return e.accept(ctx, a, row)
-	case push.DeniedNotMe:
+	case push.DeniedNotMe, push.Mismatch:
 		if err := e.denied(ctx, c); err != nil {
 			e.Log.Error("login: record denial", "user", a.User, "challenge", c.ID, "err", err)
+		}
+		if c.Outcome == push.Mismatch {
+			return Verdict{Reason: WrongNumber, Message: sayMismatch, AtOnce: true}, nil
 		}
 		return Verdict{Reason: DeniedNotMe, Message: sayDenied, AtOnce: true}, nil
 	case push.DeniedMistake:

@@ -167,9 +167,13 @@ func (p *phone) open(t *testing.T) push.Challenge {
 }
 
 func (p *phone) sign(c push.Challenge, d push.Outcome, code string) push.Answer {
-	sum := sha256.Sum256(push.Statement(c.ID, d, c.Shown))
+	return p.signNumber(c, d, code, "")
+}
+
+func (p *phone) signNumber(c push.Challenge, d push.Outcome, code, number string) push.Answer {
+	sum := sha256.Sum256(push.Statement(c.ID, d, number, c.Shown))
 	sig, _ := ecdsa.SignASN1(rand.Reader, p.key, sum[:])
-	return push.Answer{Challenge: c.ID, Device: p.d.ID, Decision: d, OTP: code, Signature: sig, At: time.Now()}
+	return push.Answer{Challenge: c.ID, Device: p.d.ID, Decision: d, OTP: code, Number: number, Signature: sig, At: time.Now()}
 }
 
 func (p *phone) answer(t *testing.T, c push.Challenge, d push.Outcome) push.Result {

@@ -57,6 +57,7 @@ type Client struct {
 	Hold      time.Duration // how long a request is held for the tap; 30 s if zero
 	NoPush    bool
 	Challenge bool     // it can show an Access-Challenge
+	Match     bool     // a push asks for the number that its Access-Challenge shows (statement 2.12)
 	Methods   []Method // those that are allowed besides push; all if nil
 
 	// JoinAnyStation lets requests without a Calling-Station-Id join an open challenge,
@@ -94,6 +95,8 @@ const (
 	WrongPasscode   Reason = "wrong passcode"
 	ReplayedCode    Reason = "code used before"
 	DeniedNotMe     Reason = "user rejected the sign-in: it wasn't me"
+	WrongNumber     Reason = "wrong number chosen on the device"
+	NumberShown     Reason = "number shown"
 	DeniedMistake   Reason = "user rejected the sign-in: by mistake"
 	TimedOut        Reason = "no answer in time"
 	Undelivered     Reason = "no device could be reached"
@@ -128,6 +131,8 @@ type Records[T any] interface {
 type Push interface {
 	Available(ctx context.Context, user string) (bool, error)
 	Begin(ctx context.Context, q push.Question) (*push.Pending, error)
+	Start(ctx context.Context, q push.Question) (push.Challenge, error)
+	Rejoin(ctx context.Context, id string) (*push.Pending, error)
 	Check(ctx context.Context, a push.Answer) (push.Challenge, push.Device, error)
 	Decide(ctx context.Context, a push.Answer) (push.Result, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ func TestPush_2_5_2_6_HeldUntilApproved(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := push.Prompt{Resource: "Example VPN", Organization: "Example Ltd", User: "alice", IP: "198.51.100.7", Started: shown.Started}
-		if shown != want { // statement 2.2
+		if !reflect.DeepEqual(shown, want) { // statement 2.2
 			t.Errorf("shown %+v, want %+v", shown, want)
 		}
 		if r := p.answer(t, c, push.Approved); r != push.Accepted {

@@ -27,6 +27,7 @@ type Round struct {
 	Began   int64  `cbor:"8,keyasint"`           // when the code was sent or shown; Unix, seconds
 	Expires int64  `cbor:"9,keyasint"`           // Unix, seconds
 	Tries   int    `cbor:"10,keyasint,omitempty"`
+	Push    string `cbor:"11,keyasint,omitempty"` // ByPush: the challenge that the answer waits for
 }
 
 const (

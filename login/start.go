@@ -218,6 +218,8 @@ func roundReason(m Method) Reason {
 		return GridShown
 	case ByOTP:
 		return OuterWindow
+	case ByPush:
+		return NumberShown
 	}
 	return CodeSent
 }

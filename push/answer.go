@@ -25,7 +25,7 @@ func (b *Broker) Check(ctx context.Context, a Answer) (Challenge, Device, error)
 	case err != nil:
 		return Challenge{}, Device{}, fmt.Errorf("push: check answer: %w", err)
 	case d.Suspended, d.User != c.User, !a.Decision.decides(),
-		!d.Verify(Statement(c.ID, a.Decision, c.Shown), a.Signature):
+		!d.Verify(Statement(c.ID, a.Decision, a.Number, c.Shown), a.Signature):
 		return Challenge{}, Device{}, ErrUnauthentic
 	}
 	return c, d, nil
@@ -40,7 +40,8 @@ func (o Outcome) decides() bool {
 // wins and is Accepted. The same decision of the same device once more is told the same
 // again: the device did not hear us. Any other is Already, and one after the end
 // without an answer is TooLate. An approval with an OTP out of step ends the challenge too,
-// as OutOfStep: it is told OuterWindow. The other devices are withdrawn.
+// as OutOfStep, and one with another number than the login shows as Mismatch: they are told
+// OuterWindow and WrongNumber. The other devices are withdrawn.
 func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 	if !a.Decision.decides() {
 		return "", fmt.Errorf("push: decide: %v is no answer", a.Decision)
@@ -60,10 +61,10 @@ func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 		case c == nil, c.Answer == nil && c.At(now) != Open:
 			result = TooLate
 		case c.Answer == nil:
-			c.Outcome, c.Ended, c.Answer = a.outcome(), a.At, &a
+			c.Outcome, c.Ended, c.Answer = c.outcome(&a), a.At, &a
 			result, decided = c.told(), *c
 			return c, nil
-		case c.Answer.Device == a.Device && c.Answer.Decision == a.Decision:
+		case c.Answer.Device == a.Device && c.Answer.Decision == a.Decision && c.Answer.Number == a.Number:
 			result = c.told()
 		default:
 			result = Already
@@ -80,9 +81,13 @@ func (b *Broker) Decide(ctx context.Context, a Answer) (Result, error) {
 	return result, nil
 }
 
-// outcome returns how an answer ends its challenge.
-func (a *Answer) outcome() Outcome {
-	if a.OutOfStep {
+// outcome returns how an answer ends the challenge.
+func (c *Challenge) outcome(a *Answer) Outcome {
+	switch {
+	case a.Decision != Approved:
+	case a.Number != c.Number:
+		return Mismatch
+	case a.OutOfStep:
 		return OutOfStep
 	}
 	return a.Decision
@@ -90,8 +95,11 @@ func (a *Answer) outcome() Outcome {
 
 // told returns what the device hears whose answer has ended the challenge.
 func (c *Challenge) told() Result {
-	if c.Outcome == OutOfStep {
+	switch c.Outcome {
+	case OutOfStep:
 		return OuterWindow
+	case Mismatch:
+		return WrongNumber
 	}
 	return Accepted
 }

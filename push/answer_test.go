@@ -21,7 +21,7 @@ func TestPush_2_6_AnAnswerIsSignedByAnActiveDeviceOfTheUser(t *testing.T) {
 		other := c
 		other.Shown = []byte(strings.Replace(string(c.Shown), "Example VPN", "Example Web", 1))
 		raw := func(a push.Answer) push.Answer { // as WebCrypto signs
-			sum := sha256.Sum256(push.Statement(c.ID, a.Decision, c.Shown))
+			sum := sha256.Sum256(push.Statement(c.ID, a.Decision, a.Number, c.Shown))
 			r, ss, err := ecdsa.Sign(rand.Reader, alice.key, sum[:])
 			if err != nil {
 				t.Fatal(err)

@@ -76,6 +76,35 @@ func (b *Broker) Begin(ctx context.Context, q Question) (*Pending, error) {
 	return p, p.look() // it may have ended before the watch was in force
 }
 
+// Start is Ask without the wait, for a login that asks the user for something meanwhile and
+// comes back by Rejoin. The devices are rung until the challenge expires. Its outcome may
+// be another than Open: see Ask.
+func (b *Broker) Start(ctx context.Context, q Question) (Challenge, error) {
+	c, devices, err := b.begin(ctx, &q)
+	if err != nil {
+		return Challenge{}, err
+	}
+	b.ring(context.WithoutCancel(ctx), c, devices)
+	return *c, nil
+}
+
+// Rejoin waits for the end of a challenge that Start has made, as Begin does. One that is
+// not there is fs.ErrNotExist.
+func (b *Broker) Rejoin(ctx context.Context, id string) (*Pending, error) {
+	c, err := b.look(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Outcome != Open:
+		return &Pending{ended: c}, nil
+	case !b.joined.enter(id):
+		return nil, ErrElsewhere
+	}
+	p := &Pending{broker: b, id: id, ctx: ctx, joined: true, timer: time.NewTimer(time.Until(c.Expires))}
+	p.changed = b.Challenges.Watch(ctx, id)
+	return p, p.look()
+}
+
 // Wait returns when the challenge may have ended, and at the latest with ctx.
 func (p *Pending) Wait() {
 	if p.ended != nil {
@@ -257,12 +286,16 @@ func (b *Broker) reuse(ctx context.Context, c *Challenge) (*Challenge, error) {
 // The challenge is written before Recent points to it: a crash in between leaves a record
 // that nobody finds, which Prune removes, and never a user who waits for nothing.
 func (b *Broker) make(ctx context.Context, p past, q *Question) (*Challenge, error) {
+	number := ""
+	if q.Match {
+		number, q.Prompt.Numbers = numbers()
+	}
 	shown, err := json.Marshal(q.Prompt)
 	if err != nil {
 		return nil, fmt.Errorf("push: write prompt: %w", err)
 	}
 	c := &Challenge{
-		ID: rand.Text(), User: q.User, Login: q.Login, Source: q.Source, Request: q.Request, Join: q.Join,
+		ID: rand.Text(), User: q.User, Login: q.Login, Source: q.Source, Request: q.Request, Join: q.Join, Number: number,
 		Created: time.Now(), Expires: q.Expires, Shown: shown,
 	}
 	err = b.Challenges.Update(ctx, c.ID, func(*Challenge) (*Challenge, error) { return c, nil })

@@ -49,7 +49,7 @@ func (l Limits) paused(newestFirst []*Challenge, now time.Time) bool {
 
 func (l Limits) cameToNothing(c *Challenge, now time.Time) bool {
 	switch c.Outcome {
-	case DeniedNotMe, DeniedMistake, Expired:
+	case DeniedNotMe, DeniedMistake, Mismatch, Expired:
 		return now.Sub(c.Created) < l.Window
 	}
 	return false

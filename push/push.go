@@ -10,6 +10,7 @@
 //	open ──► approved        a device said so; signature and OTP were good
 //	     ──► denied          not me, or a mistake
 //	     ──► out of step     approved with an OTP that only a second one could prove
+//	     ──► mismatch        approved with a number that the login did not show
 //	     ──► undelivered     no device could be rung
 //	     ──► (expired)       nobody answered by Expires: not written, it follows from the clock
 //
@@ -63,6 +64,7 @@ type Prompt struct {
 	Started      time.Time `json:"started"`
 	IP           string    `json:"ip,omitempty"`       // the user's, never the gateway's
 	Location     string    `json:"location,omitempty"` // only with a GeoIP database
+	Numbers      []string  `json:"numbers,omitempty"`  // to choose from, with number matching (statement 2.12)
 }
 
 // A Challenge is one question put to a user. Its record's key is its ID.
@@ -73,6 +75,7 @@ type Challenge struct {
 	Source  string // digest of client and calling station, for the cool-down (2.15); "" without a station
 	Request string // digest of the datagram that began it
 	Join    bool   // requests of the same login may join, see Question.Join
+	Number  string // the one of the prompt's that the login shows; "" without number matching
 	Created time.Time
 	Expires time.Time // end of the hold
 
@@ -109,6 +112,7 @@ const (
 	Undelivered
 	Expired   // never stored: see Challenge.At
 	OutOfStep // approved, with an OTP of the outer window: lets nobody in
+	Mismatch  // approved, with a number that the login did not show
 )
 
 // At returns the outcome as it stands at a time: an open challenge expires by itself.
@@ -134,6 +138,7 @@ type Question struct {
 	Source  string // see Challenge.Source
 	Request string // see Challenge.Request
 	Join    bool   // requests of the same login may join; else true retransmissions only
+	Match   bool   // the device asks which number the login shows (statement 2.12)
 	Prompt  Prompt
 	Expires time.Time // end of the hold
 
@@ -149,6 +154,7 @@ type Answer struct {
 	Device    string // ID
 	Decision  Outcome
 	OTP       string    `cbor:"-"` // approve only; never stored
+	Number    string    // approve only: the one that the user chose, with number matching
 	OutOfStep bool      // approve only: the OTP is of the outer window, see Broker.Decide
 	Signature []byte    // by the device's key over Statement, see Device.Verify
 	At        time.Time // when it arrived here, by this server's clock; Decide fills in a zero one
@@ -164,14 +170,19 @@ const (
 	TooLate     Result = "expired"
 	Already     Result = "already-answered"
 	Refused     Result = "refused" // the account is locked
+	WrongNumber Result = "wrong-number"
 )
 
 // Statement returns the bytes that the signature of an answer covers: challenge,
-// decision and a hash of exactly what was shown, so that the answer can be proven later
-// and cannot be used for another question.
-func Statement(challenge string, decision Outcome, shown []byte) []byte {
+// decision with the chosen number, if there is one, and a hash of exactly what was shown,
+// so that the answer can be proven later and cannot be used for another question.
+func Statement(challenge string, decision Outcome, number string, shown []byte) []byte {
 	sum := sha256.Sum256(shown)
-	return append([]byte("radpush answer v1\n"+challenge+"\n"+decision.String()+"\n"), sum[:]...)
+	said := decision.String()
+	if number != "" {
+		said += " " + number
+	}
+	return append([]byte("radpush answer v1\n"+challenge+"\n"+said+"\n"), sum[:]...)
 }
 
 func (o Outcome) String() string {
@@ -190,6 +201,8 @@ func (o Outcome) String() string {
 		return "expired"
 	case OutOfStep:
 		return "out of step"
+	case Mismatch:
+		return "wrong number"
 	}
 	return "unknown"
 }

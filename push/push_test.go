@@ -179,7 +179,7 @@ func (s *server) enrol(t testing.TB, user, service string) phone {
 }
 
 func (p *phone) sign(c push.Challenge, o push.Outcome) push.Answer {
-	sum := sha256.Sum256(push.Statement(c.ID, o, c.Shown))
+	sum := sha256.Sum256(push.Statement(c.ID, o, "", c.Shown))
 	sig, err := ecdsa.SignASN1(rand.Reader, p.key, sum[:])
 	if err != nil {
 		panic(err)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"radpush/push"
+	"radpush/web/page"
 	"radpush/web/wire"
 )
 
@@ -59,7 +60,8 @@ func (a *deviceAPI) handler() http.Handler {
 	mux.Handle("POST "+wire.PathEnrol, limited(&a.enrolling, bounded(calls)))
 	mux.Handle(wire.Prefix, a.signed(calls))
 	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
-	mux.HandleFunc("GET /enrol", serve("text/html; charset=utf-8", enrolPage))
+	mux.HandleFunc("GET /enrol", toPage)
+	mux.Handle("GET "+pagePrefix, page.Handler(pagePrefix, page.Config{Organization: a.Organization, VAPID: a.VAPID, PIN: a.DevicePIN}))
 	mux.HandleFunc("GET /healthz", a.health)
 	if a.Grids != nil {
 		a.addGridPages(mux)
@@ -182,8 +184,8 @@ var decisions = map[[2]string]push.Outcome{
 
 func (a *deviceAPI) answer(ctx context.Context, in *answerInput) (*answerOutput, error) {
 	decision, ok := decisions[[2]string{in.Body.Decision, in.Body.Reason}]
-	if !ok || (decision == push.Approved) != (in.Body.OTP != "") {
-		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "approve goes with otp, deny goes with reason")
+	if approves := decision == push.Approved; !ok || approves != (in.Body.OTP != "") || !approves && in.Body.Number != "" {
+		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "approve goes with otp, and number where there are numbers; deny goes with reason")
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(in.Body.Signature)
 	if err != nil {
@@ -193,7 +195,7 @@ func (a *deviceAPI) answer(ctx context.Context, in *answerInput) (*answerOutput,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	result, err := a.Engine.Answer(ctx, push.Answer{Challenge: in.ID, Device: dev.ID,
-		Decision: decision, OTP: in.Body.OTP, Signature: signature, At: time.Now()})
+		Decision: decision, OTP: in.Body.OTP, Number: in.Body.Number, Signature: signature, At: time.Now()})
 	switch {
 	case errors.Is(err, push.ErrUnauthentic):
 		return nil, problem(http.StatusNotFound, wire.NoChallenge, sayNoChallenge)

@@ -22,7 +22,8 @@ const (
 var sayResult = map[push.Result]string{
 	push.Accepted:    "Your answer was accepted.",
 	push.WrongOTP:    "The one-time password was not accepted. Try again in a minute.",
-	push.OuterWindow: "The clock of this device is off. Set it right, automatically if it can, and try again.",
+	push.OuterWindow: "The clock of this device is off. Type its next one-time password where you sign in, and set the clock right.",
+	push.WrongNumber: "That is not the number that the sign-in shows. It was rejected: start it again.",
 	push.TooLate:     "This request has expired.",
 	push.Already:     "This request has been answered already.",
 	push.Refused:     "The account is locked. Ask your administrator.",

@@ -221,7 +221,7 @@ func (d *raw) answer(tb testing.TB, c wire.Challenge, decision push.Outcome, otp
 
 func (d *raw) answerBody(tb testing.TB, c wire.Challenge, decision push.Outcome, otp string) wire.Answer {
 	tb.Helper()
-	signature, err := wire.Sign(d.key, push.Statement(c.ID, decision, []byte(c.Shown)))
+	signature, err := wire.Sign(d.key, push.Statement(c.ID, decision, "", []byte(c.Shown)))
 	if err != nil {
 		tb.Fatal(err)
 	}

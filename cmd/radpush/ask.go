@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,19 +23,28 @@ import (
 
 var errTooLate = errors.New("too late: the sign-in has ended")
 
-// answer tells the server what the user decided; push.Open is no answer.
-func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request, choice push.Outcome) error {
+// A decision is what a person said to a request; the zero decision is nothing.
+type decision struct {
+	push.Outcome
+	number string // chosen, with number matching
+}
+
+// answer tells the server what the user decided.
+func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request, said decision) error {
 	var (
 		result push.Result
 		err    error
 	)
-	switch choice {
+	switch said.Outcome {
 	case push.Open:
 		return nil
 	case push.Approved:
-		result, err = p.Approve(ctx, r.ID)
+		if len(r.Prompt.Numbers) > 0 && said.number == "" {
+			return errors.New("the sign-in shows a number: approve with it, --number NN")
+		}
+		result, err = p.MatchNumber(ctx, r.ID, said.number)
 	default:
-		result, err = p.Deny(ctx, r.ID, choice)
+		result, err = p.Deny(ctx, r.ID, said.Outcome)
 	}
 	if err != nil {
 		return err
@@ -47,8 +57,12 @@ func answer(ctx context.Context, out io.Writer, p *phone.Phone, r phone.Request,
 		return errTooLate
 	case push.Already:
 		return errors.New("another answer came first")
-	case push.WrongOTP, push.OuterWindow:
+	case push.WrongNumber:
+		return errors.New("that is not the number that the sign-in shows: it was rejected")
+	case push.WrongOTP:
 		return errors.New("the server did not take the one-time password: is this machine's clock right?")
+	case push.OuterWindow:
+		return errors.New(`this machine's clock is off: set it right, and type what "radpush phone code" shows next where you sign in`)
 	case push.Refused:
 		return errors.New("the account is locked: ask your administrator")
 	}
@@ -69,6 +83,7 @@ func showRequest(out io.Writer, r phone.Request) {
 	line("Time", p.Started.Local().Format("Mon 2 Jan 2006 15:04:05 MST"))
 	line("From", p.IP)
 	line("Location", p.Location)
+	line("Numbers", strings.Join(p.Numbers, ", "))
 	fmt.Fprintf(out, "└─ open for %v; %s\n", time.Until(r.Expires).Round(time.Second), r.ID)
 }
 
@@ -80,17 +95,17 @@ func personAt(c *cobra.Command) *bufio.Reader {
 	return nil
 }
 
-// askPerson asks until it has a decision, or push.Open for none. That it is too if ctx ends,
-// and person is not to be read any more then.
-func askPerson(ctx context.Context, out io.Writer, person *bufio.Reader) push.Outcome {
-	choice := make(chan push.Outcome, 1)
-	go func() { choice <- askLines(out, person) }()
+// askPerson asks until it has a decision. It is none if ctx ends, and person is not to be
+// read any more then.
+func askPerson(ctx context.Context, out io.Writer, person *bufio.Reader, numbers []string) decision {
+	said := make(chan decision, 1)
+	go func() { said <- askLines(out, person, numbers) }()
 	select {
-	case c := <-choice:
-		return c
+	case d := <-said:
+		return d
 	case <-ctx.Done():
 		fmt.Fprintln(out)
-		return push.Open
+		return decision{}
 	}
 }
 
@@ -99,15 +114,23 @@ var choices = map[string]push.Outcome{
 	"a": push.Approved, "d": push.DeniedNotMe, "m": push.DeniedMistake, "n": push.Open,
 }
 
-func askLines(out io.Writer, person *bufio.Reader) push.Outcome {
+func askLines(out io.Writer, person *bufio.Reader, numbers []string) decision {
+	approve := "Approve (a)"
+	if len(numbers) > 0 {
+		approve = "Approve (the number that the sign-in shows)"
+	}
 	for {
-		fmt.Fprint(out, "Approve (a), deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? Type it, then Enter: ")
+		fmt.Fprintf(out, "%s, deny: it wasn't me (d), deny: a mistake (m), or no answer (n)? Type it, then Enter: ", approve)
 		line, err := person.ReadString('\n')
-		if choice, ok := choices[strings.ToLower(strings.TrimSpace(line))]; ok {
-			return choice
+		line = strings.ToLower(strings.TrimSpace(line))
+		if slices.Contains(numbers, line) {
+			return decision{push.Approved, line}
+		}
+		if choice, ok := choices[line]; ok && (choice != push.Approved || len(numbers) == 0) {
+			return decision{Outcome: choice}
 		}
 		if err != nil {
-			return push.Open
+			return decision{}
 		}
 	}
 }

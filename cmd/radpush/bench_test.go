@@ -428,7 +428,7 @@ func (s *bench) sign(b *testing.B, key *ecdsa.PrivateKey, n int) (answers []sign
 			if err != nil {
 				b.Fatal(err)
 			}
-			sum := sha256.Sum256(push.Statement(c.ID, push.Approved, c.Shown))
+			sum := sha256.Sum256(push.Statement(c.ID, push.Approved, "", c.Shown))
 			signature, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 			if err != nil {
 				b.Fatal(err)

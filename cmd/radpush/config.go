@@ -172,6 +172,9 @@ type Client struct {
 	// and sends the answer. Some take one for an acceptance, others for a failure: try it.
 	// Without it users are told by a rejection what to type at their next sign-in.
 	Challenge bool `yaml:"challenge" default:"false"`
+	// NumberMatching has the user choose on the device the number that the prompt shows, so
+	// that nobody approves without looking. It takes challenge: true.
+	NumberMatching bool `yaml:"number_matching" default:"false"`
 	// Methods lists what users may type: all, none, or some of otp, sms, email, grid and
 	// backup. Push has a key of its own.
 	Methods []string `yaml:"methods" default:"all" oneof:"all none otp sms email grid backup"`
@@ -221,6 +224,7 @@ func (c Client) Login() login.Client {
 		Hold:           c.Hold.Duration(),
 		NoPush:         !c.Push,
 		Challenge:      c.Challenge,
+		Match:          c.NumberMatching,
 		Methods:        c.methods(),
 		JoinAnyStation: c.JoinAnyStation,
 	}

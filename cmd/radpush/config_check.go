@@ -209,6 +209,9 @@ func (d *decoder) checkClients(config *Config) {
 		} else if len(c.Methods) == 0 && d.given(path+".methods") && !d.bad[path+".methods"] {
 			d.fault(path+".methods", "the list is empty: write none, if only push is allowed")
 		}
+		if at := path + ".number_matching"; c.NumberMatching && !c.Challenge && !d.bad[at] {
+			d.fault(at, "only a client with challenge: true can show a number")
+		}
 		d.warnHold(path+".hold", c.Hold)
 		d.checkReply(path+".reply", c, known)
 	}

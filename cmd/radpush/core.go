@@ -104,7 +104,7 @@ func (c *core) carriers(cfg *Config, sealer *store.Sealer, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	c.outbox = &email.Outbox{Letters: store.Table[email.Letter]{Backend: c.db, Prefix: "letter", Sealer: sealer}, Send: sender.Send, Log: log}
+	c.outbox = &email.Outbox{Letters: store.Table[email.Letter]{Backend: c.db, Prefix: "letter", Sealer: sealer}, Send: sender.Send, Log: log, PerHour: 30}
 	c.engine.Post = &post{organization: cfg.Organization, letters: letters, sender: sender, outbox: c.outbox}
 	return nil
 }

@@ -215,7 +215,7 @@ func (d *demo) login(ctx context.Context, title, station string, choice push.Out
 	d.say("The Access-Request is held. The phone shows it after %v:", time.Since(sent).Round(time.Millisecond))
 	showRequest(d.below(), request)
 	if d.person != nil {
-		choice = askPerson(ctx, d.below(), d.person)
+		choice = askPerson(ctx, d.below(), d.person, nil).Outcome
 	} else {
 		time.Sleep(time.Second) // a quick thumb
 	}
@@ -229,7 +229,7 @@ func (d *demo) login(ctx context.Context, title, station string, choice push.Out
 		push.Open:          "Nobody answers.",
 	}[choice])
 	answered := time.Now()
-	switch err := answer(ctx, io.Discard, d.phone, request, choice); {
+	switch err := answer(ctx, io.Discard, d.phone, request, decision{Outcome: choice}); {
 	case errors.Is(err, errTooLate):
 		d.say("That was too late.")
 		choice = push.Open

@@ -194,7 +194,7 @@ or deny; elsewhere it only prints, and "radpush phone approve" answers.`,
 				}
 				showRequest(c.OutOrStdout(), request)
 				if person != nil {
-					if err := answer(c.Context(), c.OutOrStdout(), p, request, askPerson(c.Context(), c.OutOrStdout(), person)); err != nil {
+					if err := answer(c.Context(), c.OutOrStdout(), p, request, askPerson(c.Context(), c.OutOrStdout(), person, request.Prompt.Numbers)); err != nil {
 						fmt.Fprintf(c.ErrOrStderr(), "radpush: %v\n", err)
 					}
 				}
@@ -229,12 +229,17 @@ func newPhoneListCommand(key *keyFile) *cobra.Command {
 }
 
 func newPhoneApproveCommand(key *keyFile) *cobra.Command {
-	return &cobra.Command{
+	var number string
+	c := &cobra.Command{
 		Use:   "approve [ID]",
 		Short: "Let the login in",
-		Args:  cobra.MaximumNArgs(1),
-		RunE:  answerOpen(key, func() (push.Outcome, error) { return push.Approved, nil }),
+		Long: `Approve lets the login in. Where the request has numbers, --number is the one that the
+sign-in shows; another one rejects it.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: answerOpen(key, func() (decision, error) { return decision{push.Approved, number}, nil }),
 	}
+	c.Flags().StringVar(&number, "number", "", "the number that the sign-in shows")
+	return c
 }
 
 func newPhoneDenyCommand(key *keyFile) *cobra.Command {
@@ -246,14 +251,14 @@ func newPhoneDenyCommand(key *keyFile) *cobra.Command {
 a wrong passcode and keeps whoever it was away for a while. "mistake" says that it was you,
 and harms nobody.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: answerOpen(key, func() (push.Outcome, error) {
+		RunE: answerOpen(key, func() (decision, error) {
 			switch reason {
 			case "not-me":
-				return push.DeniedNotMe, nil
+				return decision{Outcome: push.DeniedNotMe}, nil
 			case "mistake":
-				return push.DeniedMistake, nil
+				return decision{Outcome: push.DeniedMistake}, nil
 			}
-			return push.Open, fmt.Errorf("--reason %q: not-me or mistake", reason)
+			return decision{}, fmt.Errorf("--reason %q: not-me or mistake", reason)
 		}),
 	}
 	c.Flags().StringVar(&reason, "reason", "not-me", "not-me or mistake")
@@ -285,9 +290,9 @@ func newPhoneLeaveCommand(key *keyFile) *cobra.Command {
 
 // answerOpen answers the request whose ID is the argument or, without one, the only one
 // that is open.
-func answerOpen(key *keyFile, choose func() (push.Outcome, error)) func(*cobra.Command, []string) error {
+func answerOpen(key *keyFile, choose func() (decision, error)) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		choice, err := choose()
+		said, err := choose()
 		if err != nil {
 			return err
 		}
@@ -300,7 +305,7 @@ func answerOpen(key *keyFile, choose func() (push.Outcome, error)) func(*cobra.C
 				continue
 			}
 			showRequest(c.OutOrStdout(), r)
-			return answer(c.Context(), c.OutOrStdout(), p, r, choice)
+			return answer(c.Context(), c.OutOrStdout(), p, r, said)
 		}
 		return errors.New("no sign-in request waits for an answer")
 	}

@@ -384,7 +384,7 @@ func (g *gateway) enrol() (approve func()) {
 			g.Errorf("the phone shows %d logins, %v", len(open), err)
 			return
 		}
-		sum := sha256.Sum256(push.Statement(open[0].ID, push.Approved, open[0].Shown))
+		sum := sha256.Sum256(push.Statement(open[0].ID, push.Approved, "", open[0].Shown))
 		signature, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
 		if err != nil {
 			g.Error(err)

@@ -156,13 +156,19 @@ func (p *Phone) list(ctx context.Context, etag string, wait time.Duration) ([]Re
 // that it was too late.
 const remembered = 10 * time.Minute
 
-// Approve lets the login in, with a one-time password (statement 2.6).
+// Approve lets the login in, with a one-time password (statement 2.6). It is MatchNumber
+// where the request has numbers to choose from.
 func (p *Phone) Approve(ctx context.Context, id string) (push.Result, error) {
+	return p.MatchNumber(ctx, id, "")
+}
+
+// MatchNumber approves with the number that the user chose (statement 2.12).
+func (p *Phone) MatchNumber(ctx context.Context, id, number string) (push.Result, error) {
 	code, err := p.code(id)
 	if err != nil {
 		return "", err
 	}
-	return p.answer(ctx, id, push.Approved, wire.Answer{Decision: "approve", OTP: code})
+	return p.answer(ctx, id, push.Approved, wire.Answer{Decision: "approve", OTP: code, Number: number})
 }
 
 // Deny keeps the login out, because it is not the user's (push.DeniedNotMe) or was made by
@@ -184,7 +190,7 @@ func (p *Phone) answer(ctx context.Context, id string, decision push.Outcome, bo
 	if !ok {
 		return "", fmt.Errorf("phone: no request %q was shown", id)
 	}
-	signature, err := wire.Sign(p.key, push.Statement(id, decision, []byte(r.Shown)))
+	signature, err := wire.Sign(p.key, push.Statement(id, decision, body.Number, []byte(r.Shown)))
 	if err != nil {
 		return "", fmt.Errorf("phone: sign: %w", err)
 	}

@@ -95,7 +95,7 @@ type Challenges struct {
 // A Challenge is one question.
 type Challenge struct {
 	ID      string    `json:"id" doc:"Names the challenge in the path of the answer and in what is signed."`
-	Shown   string    `json:"shown" doc:"What to show the user: the text of a JSON object with resource, organization, user, started, ip and location, of which organization, ip and location may be absent. The answer signs the SHA-256 of exactly this text in UTF-8."`
+	Shown   string    `json:"shown" doc:"What to show the user: the text of a JSON object with resource, organization, user, started, ip and location, of which organization, ip and location may be absent. With number matching it has numbers, too: three texts, one of which the user sees where the login began; ask for that one instead of a plain approval. The answer signs the SHA-256 of exactly this text in UTF-8."`
 	Expires time.Time `json:"expires" doc:"An answer must arrive before this."`
 }
 
@@ -104,11 +104,12 @@ type Answer struct {
 	Decision  string `json:"decision" enum:"approve,deny" doc:"What the user decided."`
 	Reason    string `json:"reason,omitempty" enum:"not-me,mistake" doc:"Why the user denied; required with deny."`
 	OTP       string `json:"otp,omitempty" pattern:"^[0-9]{6,8}$" doc:"A one-time password that the device made now and has not sent for another challenge; required with approve."`
-	Signature string `json:"signature" minLength:"86" maxLength:"86" doc:"ES256 signature of the decision, in base64url without padding, over: the line 'radpush answer v1', a line with the challenge's id, a line that is 'approve', 'deny not-me' or 'deny mistake', each ended by one line feed, and the 32 octets of the SHA-256 of what was shown."`
+	Number    string `json:"number,omitempty" pattern:"^[0-9]{2}$" doc:"The one of the numbers that the user chose; required with approve where there are numbers."`
+	Signature string `json:"signature" minLength:"86" maxLength:"86" doc:"ES256 signature of the decision, in base64url without padding, over: the line 'radpush answer v1', a line with the challenge's id, a line that is 'approve', 'approve NN' with the chosen number, 'deny not-me' or 'deny mistake', each ended by one line feed, and the 32 octets of the SHA-256 of what was shown."`
 }
 
 // Answered says what became of an answer.
 type Answered struct {
-	Result string `json:"result" enum:"accepted,wrong-otp,outer-window,expired,already-answered,refused" doc:"accepted: it counts. wrong-otp: not the right one-time password, try again. outer-window: the device's clock is off. expired: too late. already-answered: another answer came first. refused: the account is locked."`
+	Result string `json:"result" enum:"accepted,wrong-otp,wrong-number,outer-window,expired,already-answered,refused" doc:"accepted: it counts. wrong-number: not the number that the login shows; the login is rejected. wrong-otp: not the right one-time password, try again. outer-window: the device's clock is off; the login has asked for the next one-time password to be typed. expired: too late. already-answered: another answer came first. refused: the account is locked."`
 	Text   string `json:"text" doc:"The same for the user."`
 }
