@@ -19,6 +19,11 @@
 // are refused, and a device signs anew; the device with a slow clock waits until its
 // clock has passed the start.
 //
+// # The authenticator page
+//
+// An enrolment link that is opened in a browser leads to /app/, which package page serves: a
+// device like any other, in the browser.
+//
 // # Grids
 //
 // Two pages are for people with a browser, without script (statement 4.2). /grid/ and a key
@@ -40,7 +45,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +52,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"radpush/otp"
@@ -82,6 +87,7 @@ type Server struct {
 	Grids        Grids  // nil: no pages of the grid
 	Organization string // shown by the device
 	DevicePIN    bool   // devices are told at enrolment to ask for a PIN or a biometric (statement 2.11)
+	VAPID        string // public key of Web Push (RFC 8292), base64url, for the authenticator page; "": no push service
 	Log          *slog.Logger
 
 	// Certificate is what the server shows. Without it the server speaks plain HTTP and
@@ -102,8 +108,15 @@ const (
 	connsEach    = 256              // connections open at once from one address
 )
 
-//go:embed enrol.html
-var enrolPage []byte
+// pagePrefix is where the authenticator page stands.
+const pagePrefix = "/app/"
+
+// toPage is what an enrolment link opens in a browser. The code in its fragment goes along (RFC
+// 9110, section 10.2.2); the address is relative, because a proxy may have put us below a path.
+func toPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Location", strings.TrimPrefix(pagePrefix, "/"))
+	w.WriteHeader(http.StatusSeeOther)
+}
 
 // Handler returns all that devices may ask, for tests and for use without a network.
 func (s *Server) Handler() http.Handler { return s.api(nil).handler() }

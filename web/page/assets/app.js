@@ -1,0 +1,160 @@
+// The authenticator page. It is a function of the database (database.js) and of a little that is
+// true of this page alone: render looks at both and shows one screen. Everything else changes
+// one of the two and has render look again.
+
+import { accounts } from "./accounts.js";
+import { onChange } from "./changes.js";
+import * as notices from "./notices.js";
+import * as pin from "./pin.js";
+import { expire, open, recent } from "./requests.js";
+import * as server from "./server.js";
+import * as subscription from "./subscription.js";
+import * as wait from "./wait.js";
+import * as accountScreen from "./screens/account.js";
+import * as enrolScreen from "./screens/enrol.js";
+import * as homeScreen from "./screens/home.js";
+import * as requestScreen from "./screens/request.js";
+import * as unlockScreen from "./screens/unlock.js";
+
+const lockAfter = 60_000; // out of sight for so many milliseconds, the page wants the PIN again
+
+const view = {
+  code: undefined, // of the enrolment link that the page was opened with
+  adding: false, // another account
+  account: undefined, // id of the one that is looked at
+};
+
+let config; // of the server, once it has been reached
+let registration; // of the service worker
+
+async function show() {
+  const all = await accounts();
+  if (view.code) return enrolScreen.begin(view.code);
+  if ((await pin.isSet()) && !pin.isOpen()) return unlockScreen.render();
+
+  const waiting = await open();
+  if (waiting.length > 0) return requestScreen.render(waiting);
+  if (await requestScreen.renderEnded()) return;
+
+  const account = all.find((a) => a.id === view.account);
+  if (account) return accountScreen.render(account);
+  if (all.length === 0 || view.adding) return enrolScreen.welcome(all.length > 0);
+  homeScreen.render(all, await recent(), config, (id) => go({ account: id }));
+}
+
+// render shows what there is to show, and once more if it changes meanwhile.
+let rendering = false;
+let again = false;
+
+async function render() {
+  again = true;
+  if (rendering) return;
+  rendering = true;
+  try {
+    while (again) {
+      again = false;
+      await show();
+    }
+  } finally {
+    rendering = false;
+  }
+}
+
+function go(to) {
+  Object.assign(view, { code: undefined, adding: false, account: undefined }, to);
+  render();
+}
+
+// begin waits for requests anew, and tells the server where this device is rung.
+async function begin() {
+  wait.begin(render);
+  config = await server.config().catch(() => config);
+  render();
+  if (config) await sync().catch(() => {}); // at the next time
+}
+
+async function sync() {
+  if (registration) await subscription.sync(registration, config.vapid);
+}
+
+// notify shows requests as notifications while nobody looks at the page: there may be no push
+// service that does.
+async function notify() {
+  if (!registration || !subscription.can() || Notification.permission !== "granted") return;
+  if (document.visibilityState === "hidden") {
+    const known = (await registration.getNotifications()).map((n) => n.tag);
+    for (const request of await open()) {
+      if (!known.includes(request.id)) await notices.ask(registration, request);
+    }
+  }
+  await notices.clear(registration);
+}
+
+async function register() {
+  if (!navigator.serviceWorker) return;
+  // The one script that is loaded by a name in a string: see the policy in page.go.
+  const policy = globalThis.trustedTypes?.createPolicy("radpush", { createScriptURL: () => "sw.js" });
+  const script = policy ? policy.createScriptURL("") : "sw.js";
+  await navigator.serviceWorker.register(script, { type: "module", scope: "./" });
+  registration = await navigator.serviceWorker.ready;
+}
+
+let lockTimer;
+
+function looked() {
+  clearTimeout(lockTimer);
+  if (document.visibilityState === "hidden") {
+    lockTimer = setTimeout(lock, lockAfter);
+  } else {
+    begin();
+  }
+}
+
+async function lock() {
+  if (!pin.isOpen()) return;
+  pin.close();
+  await begin();
+}
+
+function wire() {
+  for (const button of document.querySelectorAll("[data-go]")) {
+    button.onclick = () => go({ adding: button.dataset.go === "welcome" });
+  }
+  enrolScreen.wire({
+    link: (code) => go({ code }),
+    done: () => {
+      go({});
+      begin();
+    },
+    cancel: () => go({}),
+  });
+  unlockScreen.wire(() => {
+    render();
+    begin();
+  });
+  homeScreen.wire({ subscribe: sync, render });
+  accountScreen.wire(() => {
+    go({});
+    begin();
+  });
+  requestScreen.wire(render);
+}
+
+async function start() {
+  // The code is taken out of the address, so that it is not in the history and not seen.
+  view.code = enrolScreen.codeOf(location.hash);
+  history.replaceState(null, "", location.pathname);
+
+  wire();
+  onChange(render);
+  onChange(notify);
+  document.addEventListener("visibilitychange", looked);
+  addEventListener("online", begin);
+  addEventListener("pageshow", (event) => event.persisted && begin());
+  await expire();
+  await render();
+  await register().catch(() => {}); // the page works without, while it is open
+  await begin();
+}
+
+start();

@@ -1,0 +1,35 @@
+// Web Push: has the browser's push service wake the service worker, and tells the server where.
+
+import { base64url, fromBase64url } from "./encoding.js";
+import { update } from "./database.js";
+import { accounts, device } from "./accounts.js";
+import { call } from "./server.js";
+
+// can reports whether this browser could be rung at all. Safari on a phone can once the page is
+// on the Home Screen.
+export const can = () => "Notification" in globalThis && "PushManager" in globalThis;
+
+// sync has the push service reach this browser, if the server has a key for one (vapid) and the
+// user allows notifications, and tells the server of each account's address when it has
+// changed. What fails is tried again at the next sync; it throws the first thing that failed.
+export async function sync(registration, vapid) {
+  const allowed = can() && vapid && Notification.permission === "granted";
+  const subscription = allowed ? await subscribed(registration, vapid) : null;
+  const token = subscription ? JSON.stringify(subscription) : "";
+  for (const account of await accounts()) {
+    const signer = device(account);
+    if (!signer || account.address === token) continue;
+    if (token) await call(signer, "PUT", "/device/v1/address", { body: { service: "webpush", token } });
+    else await call(signer, "DELETE", "/device/v1/address");
+    await update("accounts", account.id, (a) => a && { ...a, address: token });
+  }
+}
+
+// subscribed returns the subscription for a key of the server's. One for another key is of no
+// use: the push service would refuse what the server sends.
+async function subscribed(registration, vapid) {
+  const old = await registration.pushManager.getSubscription();
+  if (old && base64url(old.options.applicationServerKey ?? new ArrayBuffer()) === vapid) return old;
+  await old?.unsubscribe();
+  return registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: fromBase64url(vapid) });
+}
