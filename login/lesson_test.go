@@ -113,7 +113,7 @@ func linked(t *testing.T, prompt string) string {
 	if !ok {
 		t.Fatalf("no link in %q", prompt)
 	}
-	return key
+	return strings.Fields(key)[0]
 }
 
 func TestGrid_4_2_LessonIsGoodOnceInParallel(t *testing.T) {

@@ -116,6 +116,7 @@ type Verdict struct {
 	Reason  Reason
 	Message string // what the user reads, at most 253 octets; "" for nothing
 	State   string // of a Challenge
+	Secret  bool   // of a Challenge: the answer is not to be shown while it is typed
 	Retry   bool   // a Reject after which another try makes sense (MS-CHAP-Error R=1)
 	AtOnce  bool   // a Reject that answers no guess and need not be delayed
 }

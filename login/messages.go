@@ -31,6 +31,7 @@ const (
 	sayNumber   = "Choose %s on your phone, then go on here and leave the answer empty."
 	sayMismatch = "Another number was chosen on your phone than the sign-in showed."
 	sayGrid     = "Type the digits on your pattern:"
+	sayDigits   = "Digits: "
 	sayPicture  = "Or see it at"
 
 	// After a prompt, where the client cannot ask for the answer.

@@ -374,6 +374,33 @@ func TestPush_2_17_RestartInMidHold(t *testing.T) {
 	})
 }
 
+// The server died between opening the challenge and writing its row.
+func TestPush_2_17_6_1_TheRowIsMadeUpFor(t *testing.T) {
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
+		a := attempt("")
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		go h.Login(ctx, a)
+		synctest.Wait()
+		for e, err := range h.disk.Scan(t.Context(), "activity/") {
+			if err == nil {
+				err = h.disk.Update(t.Context(), e.Key, func([]byte) ([]byte, error) { return nil, nil })
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		h2 := onDisk(t, h.disk)
+		p.h = h2
+		w := h2.begin(t, a)
+		p.answer(t, p.open(t), push.Approved)
+		wantVerdict(t, w.end(t), login.Accept, login.Approved)
+		if h2.results(t) != "Challenge Success" {
+			t.Errorf("rows: %s", h2.results(t))
+		}
+	})
+}
+
 // Ten denials lock the account as ten wrong codes do, and ten wrong one-time passwords of a
 // device, which is an odd device then.
 func TestLockout_5_2_DenialsAndWrongOTPsCount(t *testing.T) {

@@ -28,6 +28,7 @@ type Round struct {
 	Expires int64  `cbor:"9,keyasint"`           // Unix, seconds
 	Tries   int    `cbor:"10,keyasint,omitempty"`
 	Push    string `cbor:"11,keyasint,omitempty"` // ByPush: the challenge that the answer waits for
+	Secret  bool   `cbor:"12,keyasint,omitempty"` // the answer begins with a PIN: it is not to be shown
 }
 
 const (

@@ -197,7 +197,7 @@ func TestRounds_4_2_Grid(t *testing.T) {
 		if !ok {
 			t.Fatalf("no link in %q", v.Message)
 		}
-		key, _, _ := strings.Cut(link, " ")
+		key := strings.Fields(link)[0]
 		if p, err := h.Pictures.(store.Table[login.Picture]).Get(t.Context(), key); err != nil || p.Card != fresh {
 			t.Errorf("picture %+v, %v; want %v", p, err, fresh)
 		}
@@ -356,6 +356,9 @@ func TestOTP_3_5_PIN(t *testing.T) {
 		wantVerdict(t, h.login(t, a), login.Reject, login.UnseenPIN)
 		wantVerdict(t, h.login(t, at("3141"+code, "")), login.Accept, login.CodeAccepted)
 		v := h.prompted(t, at("s", ""))
+		if !v.Secret {
+			t.Error("the PIN is shown while it is typed")
+		}
 		wantVerdict(t, h.login(t, at("3141"+h.sms.code(t, 1), v.State)), login.Accept, login.CodeAccepted)
 	})
 }

@@ -97,7 +97,7 @@ func (s *starter) start(u *User) (*User, error) {
 	}
 	s.begun, s.round = true, Round{
 		Client: s.client, Station: s.attempt.Station, Login: login, Method: s.method, Tries: tries,
-		Began: s.now.Unix(), Expires: s.now.Add(codes.Valid).Unix(),
+		Began: s.now.Unix(), Expires: s.now.Add(codes.Valid).Unix(), Secret: u.PIN.Hash != "",
 	}
 	s.fill(u, codes)
 	if s.why != "" {
@@ -203,13 +203,26 @@ func (e *Engine) unsent(ctx context.Context, a *Attempt, m Method, state string,
 // is marked so is sent an Access-Challenge).
 func (e *Engine) prompt(a *Attempt, r Round) Verdict {
 	if e.Clients[a.Client].Challenge {
-		return Verdict{Outcome: Challenge, Reason: roundReason(r.Method), Message: r.Prompt, State: r.State}
+		return Verdict{Outcome: Challenge, Reason: roundReason(r.Method), Message: asking(r), State: r.State, Secret: r.Secret}
 	}
 	message := r.Prompt
 	if len(message)+1+len(sayAgain) <= 253 {
 		message += " " + sayAgain
 	}
 	return Verdict{Reason: roundReason(r.Method), Message: message, Retry: true, AtOnce: true}
+}
+
+// asking returns the prompt of a round as the text in front of what is typed: a terminal
+// shows both in one line.
+func asking(r Round) string {
+	text := strings.TrimSuffix(r.Prompt, ".") + ": "
+	if r.Method == ByGrid {
+		text = r.Prompt + "\n" + sayDigits
+	}
+	if len(text) > 253 {
+		return r.Prompt
+	}
+	return text
 }
 
 func roundReason(m Method) Reason {

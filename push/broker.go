@@ -164,6 +164,9 @@ func (b *Broker) begin(ctx context.Context, q *Question) (*Challenge, []Device, 
 			return nil, nil, err
 		}
 		c, err := b.find(ctx, past, q)
+		if c != nil && c.Request == q.Request && q.Request != "" && err == nil && q.Asked != nil {
+			err = q.Asked(ctx, *c) // the server that made it may have died before
+		}
 		if c != nil || err != nil {
 			return c, nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -149,6 +150,7 @@ func TestPush_2_13_OneLoginIsOnePush(t *testing.T) {
 			all = append(all, done)
 			go func() {
 				q := question()
+				q.Request += strconv.Itoa(i)
 				q.Asked = func(context.Context, push.Challenge) error {
 					asked.Add(1)
 					return nil
@@ -665,13 +667,15 @@ func TestPush_2_17_ARecordWithoutItsOtherHalfIsNone(t *testing.T) {
 	})
 }
 
-func TestAskedIsCalledOnceBeforeTheRing(t *testing.T) {
+// It is called again for the datagram that began the challenge: the server that made that
+// may have died before (statements 2.17, 6.1).
+func TestAskedIsCalledBeforeTheRing(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		p := s.enrol(t, "alice", "apns")
 		var asked []string
 		q := question()
 		q.Asked = func(_ context.Context, c push.Challenge) error {
-			if s.rings() != 0 {
+			if len(asked) == 0 && s.rings() != 0 {
 				t.Error("rung before")
 			}
 			asked = append(asked, c.ID)
@@ -681,8 +685,8 @@ func TestAskedIsCalledOnceBeforeTheRing(t *testing.T) {
 		c := p.answer(t, s, push.Approved)
 		<-one
 		<-two
-		if !slices.Equal(asked, []string{c.ID}) {
-			t.Errorf("asked %q, want %q", asked, c.ID)
+		if !slices.Equal(asked, []string{c.ID, c.ID}) {
+			t.Errorf("asked %q, want %q twice", asked, c.ID)
 		}
 	})
 }

@@ -142,9 +142,10 @@ type Question struct {
 	Prompt  Prompt
 	Expires time.Time // end of the hold
 
-	// Asked, if set, is called once for each challenge that is made, before a device is
-	// rung, and not for those that join one. If it fails, nobody is rung, the challenge
-	// is taken back and Ask returns its error.
+	// Asked, if set, is called for each challenge that is made, before a device is rung. If
+	// it fails, nobody is rung, the challenge is taken back and Ask returns its error. It
+	// is called again for a retransmission of the datagram that began a challenge: the
+	// server that made it may have died before the call.
 	Asked func(ctx context.Context, c Challenge) error
 }
 

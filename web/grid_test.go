@@ -57,6 +57,7 @@ func (w *world) prompt(tb testing.TB) (path string, card grid.Card) {
 	if !ok {
 		tb.Fatalf("no link in %q", v.Message)
 	}
+	key = strings.Fields(key)[0]
 	p, err := w.engine.Pictures.Get(tb.Context(), key)
 	if err != nil {
 		tb.Fatal(err)

@@ -71,6 +71,11 @@ func (h *Handler) challenge(r *radius.Request, v login.Verdict) (*layeh.Packet, 
 	reply := r.Response(layeh.CodeAccessChallenge)
 	reply.Add(rfc2865.ReplyMessage_Type, cut(cmp.Or(v.Message, sayAnswer), 253))
 	reply.Add(rfc2865.State_Type, layeh.Attribute(v.State))
+	if v.Secret {
+		if err := rfc2869.Prompt_Add(reply, rfc2869.Prompt_Value_NoEcho); err != nil { // RFC 2869, section 5.10
+			return nil, err
+		}
+	}
 	return reply, nil
 }
 

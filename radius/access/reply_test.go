@@ -60,6 +60,8 @@ func TestVerdictBecomesPacket(t *testing.T) {
 
 		{"challenge", login.Verdict{Outcome: login.Challenge, Message: "Code?", State: "abc"}, pap,
 			"Access-Challenge\nReply-Message = Code\\?\nState = 0x616263"},
+		{"challenge for a PIN", login.Verdict{Outcome: login.Challenge, Message: "PIN and code?", State: "abc", Secret: true}, pap,
+			"Access-Challenge\nReply-Message = PIN and code\\?\nState = 0x616263\nPrompt = No-Echo"},
 		{"challenge without a message", login.Verdict{Outcome: login.Challenge, State: "abc"}, ms,
 			"Access-Challenge\nReply-Message = " + sayAnswer + "\nState = 0x616263"},
 		{"challenge with a long message", login.Verdict{Outcome: login.Challenge, Message: long, State: strings.Repeat("s", 250)}, pap,
