@@ -97,11 +97,21 @@ func validAddress(a Address) error {
 	return nil
 }
 
-// known returns an error unless the push service of an address is configured: a device that
-// nobody can ring would end each of its user's logins at once.
-func (b *Broker) known(a Address) error {
-	if a.Service != "" && b.Ringers[a.Service] == nil {
+// ringable returns an error unless the push service of an address is configured and can make
+// something of its token: a device that nobody can ring would end each of its user's logins
+// at once. A Ringer looks at tokens if it has the method CheckToken, which asks nobody.
+func (b *Broker) ringable(a Address) error {
+	if a.Service == "" {
+		return nil
+	}
+	r := b.Ringers[a.Service]
+	if r == nil {
 		return fmt.Errorf("%w: this server has no push service %q", ErrInvalid, a.Service)
+	}
+	if checker, ok := r.(interface{ CheckToken(token string) error }); ok {
+		if err := checker.CheckToken(a.Token); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
 	}
 	return nil
 }
@@ -109,7 +119,11 @@ func (b *Broker) known(a Address) error {
 // AddDevice adds a device to d.User and returns it with its ID. A user has 20 devices at
 // most; parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
 func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
-	if err := errors.Join(d.Validate(), b.known(d.Address)); err != nil {
+	err := d.Validate()
+	if err == nil {
+		err = b.ringable(d.Address)
+	}
+	if err != nil {
 		return d, err
 	}
 	d.ID = devicesOf(d.User) + rand.Text()
@@ -206,7 +220,11 @@ func (b *Broker) RenameDevice(ctx context.Context, id, name string) error {
 
 // SetAddress says where the device is reached from now on.
 func (b *Broker) SetAddress(ctx context.Context, id string, a Address) error {
-	if err := errors.Join(validAddress(a), b.known(a)); err != nil {
+	err := validAddress(a)
+	if err == nil {
+		err = b.ringable(a)
+	}
+	if err != nil {
 		return err
 	}
 	return b.change(ctx, id, func(d *Device) *Device {
