@@ -56,7 +56,7 @@ func TestOTP_3_4_TheNextCodeByAccessChallenge(t *testing.T) {
 			}
 			out := s.run(t, "login", user, "--protocol", protocol, "--passcode", first, "--answer", next)
 			wantText(t, out, "← Access-Challenge")
-			wantText(t, out, "Wait for its next code, then type that.")
+			wantText(t, out, "Wait for its next code, then type that:")
 			wantText(t, out, "← Access-Accept")
 			s.wantActivity(t, user, "Failure", "Success")
 		})

@@ -132,7 +132,7 @@ func TestPeersPAMRounds(t *testing.T) {
 		user := s.user(t)
 		code := s.codes(t, user)
 		login := pam.login(t, user, code(10))
-		login.answer(`Wait for its next code, then type that\.`, code(11))
+		login.answer(`Wait for its next code, then type that: `, code(11))
 		wantPAM(t, login, true)
 		rows := s.wantActivity(t, user, "Failure", "Success")
 		if rows[0].Reason != "Outer Window Authentication" {
