@@ -19,6 +19,7 @@ import (
 // Devices keeps the devices of users. *push.Broker is one.
 type Devices interface {
 	Device(ctx context.Context, id string) (push.Device, error)
+	CheckDevice(d push.Device) error
 	AddDevice(ctx context.Context, d push.Device) (push.Device, error)
 	RemoveDevice(ctx context.Context, id string) error
 	SuspendDevice(ctx context.Context, id string, suspended bool) error
@@ -172,7 +173,7 @@ func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Durat
 // fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
 func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
 	var t otp.Token
-	if err := d.Validate(); err != nil { // before the code is used up
+	if err := e.Devices.CheckDevice(d); err != nil { // before the code is used up
 		return d, t, err
 	}
 	user, err := e.Devices.Redeem(ctx, code)

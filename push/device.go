@@ -116,14 +116,19 @@ func (b *Broker) ringable(a Address) error {
 	return nil
 }
 
+// CheckDevice says why AddDevice would not take a device: what Validate says, or that its
+// push service cannot ring it.
+func (b *Broker) CheckDevice(d Device) error {
+	if err := d.Validate(); err != nil {
+		return err
+	}
+	return b.ringable(d.Address)
+}
+
 // AddDevice adds a device to d.User and returns it with its ID. A user has 20 devices at
 // most; parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
 func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
-	err := d.Validate()
-	if err == nil {
-		err = b.ringable(d.Address)
-	}
-	if err != nil {
+	if err := b.CheckDevice(d); err != nil {
 		return d, err
 	}
 	d.ID = devicesOf(d.User) + rand.Text()

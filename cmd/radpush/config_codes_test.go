@@ -39,7 +39,10 @@ func TestConfigCodes(t *testing.T) {
 		"sms: {carrier: gateway, url: 'https://sms.example.com/?to={{nobody}}&text={{text}}'}":                                                                                             "nobody",
 		"sms: {carrier: gateway, url: 'https://sms.example.com/', header: [a]}":                                                                                                            "want names of attributes and values",
 		"sms: {carrier: gateway, url: 'https://sms.example.com/', header: {a: [b, c]}}":                                                                                                    "want one value, not a list",
-		"codes: {digits: 5}": "out of range",
+		"webpush: {subject: it@example.com, hosts: push.example.com}":                                                                                                                      "",
+		"webpush: {hosts: push.example.com}":                                                                                                                                               "webpush.subject has to say",
+		"webpush: {subject: nobody}":                                                                                                                                                       "webpush",
+		"codes: {digits: 5}":                                                                                                                                                               "out of range",
 	} {
 		_, err := parseConfig(filepath.Join(dir, "radpush.yaml"), []byte(text+"\nclients: [{name: a, address: 192.0.2.1, secret: 0123456789abcdef}]"), false)
 		said := ""

@@ -15,6 +15,7 @@ import (
 	"radpush/otp/email"
 	"radpush/password"
 	"radpush/push"
+	"radpush/push/webpush"
 	"radpush/store"
 	"radpush/store/bolt"
 )
@@ -27,6 +28,7 @@ type core struct {
 	broker  *push.Broker
 	engine  *login.Engine
 	outbox  *email.Outbox // nil without a mail server
+	vapid   string        // public key of Web Push, "" without
 }
 
 // ballast is allocated and never touched, so that it takes no memory; in octets. It counts
@@ -79,10 +81,24 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		c.engine.URL = cfg.Web.URL
 		c.engine.Pictures = store.Table[login.Picture]{Backend: db, Prefix: "picture", Sealer: sealer}
 	}
-	if err := c.carriers(cfg, sealer, log); err != nil {
+	if err := errors.Join(c.ringers(cfg), c.carriers(cfg, sealer, log)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return c, nil
+}
+
+// ringers gives the broker what rings devices.
+func (c *core) ringers(cfg *Config) error {
+	c.broker.Ringers = map[string]push.Ringer{}
+	if cfg.WebPush.Subject != "" {
+		keys, err := webpush.LoadKeys(filepath.Join(string(cfg.State), "webpush.key"))
+		if err != nil {
+			return err
+		}
+		c.vapid = keys.Public()
+		c.broker.Ringers["webpush"] = cfg.WebPush.ringer(keys)
+	}
+	return nil
 }
 
 // carriers gives the engine what takes codes and letters to users.
