@@ -66,6 +66,9 @@ type Operator struct {
 	URL          string // where devices reach the server, for enrolment links
 	Pin          []byte // of the server's certificate if it is of its own making
 	Log          *slog.Logger
+
+	// Invite mails a user the link of an enrolment; nil: there is no mail server.
+	Invite func(ctx context.Context, u login.User, e Enrolment) error
 }
 
 // operatorPrefix is what the paths of the operator API begin with. Users and devices are
@@ -203,6 +206,15 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	User string `query:"user" required:"true" minLength:"1" maxLength:"253"`
 	Body EnrolmentRequest
 }) (*body[Enrolment], error) {
+	u, err := o.People.User(ctx, in.User)
+	switch {
+	case err != nil:
+		return nil, aboutUser(in.User, err)
+	case in.Body.Mail && o.Invite == nil:
+		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "there is no mail server: the configuration's email.host names one")
+	case in.Body.Mail && u.Email == "":
+		return nil, wire.NewProblem(http.StatusUnprocessableEntity, fmt.Sprintf("user %q has no e-mail address: radpush user set gives one", u.Name))
+	}
 	valid := time.Duration(in.Body.Valid) * time.Second
 	expires := time.Now().Add(valid)
 	code, err := o.People.NewEnrolment(ctx, in.User, valid)
@@ -210,7 +222,14 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 		return nil, aboutUser(in.User, err)
 	}
 	link := wire.EnrolLink{URL: o.URL, Code: code, Pin: o.Pin}
-	return reply(Enrolment{Code: code, Link: link.String(), Expires: expires}, nil)
+	e := Enrolment{Code: code, Link: link.String(), Expires: expires}
+	if in.Body.Mail {
+		if err := o.Invite(ctx, u, e); err != nil {
+			return nil, fault(err)
+		}
+		e.Mailed = u.Email
+	}
+	return reply(e, nil)
 }
 
 func (o *Operator) listDevices(ctx context.Context, in *struct {

@@ -92,7 +92,8 @@ type DeviceChange struct {
 
 // An EnrolmentRequest asks for a code.
 type EnrolmentRequest struct {
-	Valid int `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
+	Valid int  `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
+	Mail  bool `json:"mail,omitempty" doc:"Mail the link to the user."`
 }
 
 // An Enrolment is a code with which the user enrols one device.
@@ -100,6 +101,7 @@ type Enrolment struct {
 	Code    string    `json:"code"`
 	Link    string    `json:"link" doc:"The same as a link: show it as a QR code."`
 	Expires time.Time `json:"expires"`
+	Mailed  string    `json:"mailed,omitempty" doc:"The address that the link was mailed to."`
 }
 
 // A TokenRequest describes a new token.

@@ -142,7 +142,16 @@ func (c *OperatorClient) UnlockUser(ctx context.Context, name string) error {
 
 // Enrol makes a code that is good for one device and a time, in whole seconds.
 func (c *OperatorClient) Enrol(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
-	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), EnrolmentRequest{Valid: int(valid / time.Second)})
+	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second)})
+}
+
+// Invite is Enrol and mails the link to the user.
+func (c *OperatorClient) Invite(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
+	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second), Mail: true})
+}
+
+func (c *OperatorClient) enrol(ctx context.Context, name string, r EnrolmentRequest) (Enrolment, error) {
+	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), r)
 }
 
 // ChangeUser changes what a user can be reached by, and returns the user as changed.

@@ -11,6 +11,7 @@ import (
 	"radpush/otp/email"
 	"radpush/otp/sms"
 	"radpush/push/webpush"
+	"radpush/web"
 )
 
 // A carrier is a login.Carrier that can say what is wrong with its description.
@@ -102,6 +103,17 @@ type post struct {
 func (p *post) SendCode(ctx context.Context, to string, c login.CodeLetter) error {
 	m, err := p.letters.Render(email.KindCode, to, email.Code{
 		Organization: p.organization, Resource: c.Resource, Code: c.Code, Valid: int(c.Valid.Round(time.Minute) / time.Minute), User: c.User,
+	})
+	if err != nil {
+		return err
+	}
+	return p.sender.Send(ctx, m)
+}
+
+// invite mails a user the link of an enrolment.
+func (p *post) invite(ctx context.Context, u login.User, e web.Enrolment) error {
+	m, err := p.letters.Render(email.KindEnrolment, u.Email, email.Enrolment{
+		Organization: p.organization, User: u.Name, Link: e.Link, Expires: e.Expires,
 	})
 	if err != nil {
 		return err

@@ -27,8 +27,8 @@ type core struct {
 	db      *bolt.DB
 	broker  *push.Broker
 	engine  *login.Engine
-	outbox  *email.Outbox // nil without a mail server
-	vapid   string        // public key of Web Push, "" without
+	post    *post  // nil without a mail server
+	vapid   string // public key of Web Push, "" without
 }
 
 // ballast is allocated and never touched, so that it takes no memory; in octets. It counts
@@ -120,8 +120,9 @@ func (c *core) carriers(cfg *Config, sealer *store.Sealer, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	c.outbox = &email.Outbox{Letters: store.Table[email.Letter]{Backend: c.db, Prefix: "letter", Sealer: sealer}, Send: sender.Send, Log: log, PerHour: 30}
-	c.engine.Post = &post{organization: cfg.Organization, letters: letters, sender: sender, outbox: c.outbox}
+	outbox := &email.Outbox{Letters: store.Table[email.Letter]{Backend: c.db, Prefix: "letter", Sealer: sealer}, Send: sender.Send, Log: log, PerHour: 30}
+	c.post = &post{organization: cfg.Organization, letters: letters, sender: sender, outbox: outbox}
+	c.engine.Post = c.post
 	return nil
 }
 

@@ -10,22 +10,35 @@ import (
 )
 
 func newEnrolCommand(file *configFile) *cobra.Command {
-	var valid time.Duration
+	var (
+		valid time.Duration
+		mail  bool
+	)
 	c := &cobra.Command{
 		Use:   "enrol USER",
 		Short: "Make a code with which a user enrols a device",
 		Long: `Enrol prints a link, and its QR code, with which the user enrols one device. It is good
 once and expires. Give it to the user by a way that others cannot read: whoever enrols with
-it first approves that user's logins from then on.`,
-		Example: "  radpush enrol alice\n  radpush enrol alice --valid 15m --json",
+it first approves that user's logins from then on. With --mail the link goes to the user's
+e-mail address and is not printed.`,
+		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --valid 15m --json",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 	}
 	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the code is good")
+	c.Flags().BoolVar(&mail, "mail", false, "mail the link to the user")
 	asJSON := jsonFlag(c)
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
-		e, err := o.Enrol(c.Context(), args[0], valid)
+		enrol := o.Enrol
+		if mail {
+			enrol = o.Invite
+		}
+		e, err := enrol(c.Context(), args[0], valid)
 		if err != nil || *asJSON {
 			return orJSON(c, e, err)
+		}
+		if mail {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "Mailed to %s. One device can enrol with it until %s.\n", e.Mailed, e.Expires.Local().Format(time.DateTime))
+			return err
 		}
 		return showEnrolment(c, args[0], e)
 	})

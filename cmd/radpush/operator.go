@@ -27,6 +27,9 @@ func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Log
 	if cfg.Web.Certificate == "" && !cfg.Web.Proxy {
 		o.Pin = certificate.Pin()
 	}
+	if c.post != nil {
+		o.Invite = c.post.invite
+	}
 	return o
 }
 

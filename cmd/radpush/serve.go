@@ -104,8 +104,8 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, ready func()) err
 	rest.Go(func() error { return operator.Serve(after, l.operators) })
 	rest.Go(func() error { return core.engine.Activity.Serve(after) })
 	rest.Go(func() error { return core.prune(after, cfg.Keep.Duration(), log) })
-	if core.outbox != nil {
-		rest.Go(func() error { return core.outbox.Serve(after) })
+	if core.post != nil {
+		rest.Go(func() error { return core.post.outbox.Serve(after) })
 	}
 	if l.metrics != nil {
 		rest.Go(func() error { return serveMetrics(after, l.metrics, registry) })
