@@ -47,8 +47,10 @@ func (s SMS) carrier(mail *email.Sender) (carrier, error) {
 	default:
 		g = &sms.Gateway{
 			Method: s.Method, URL: s.URL, Header: s.Header.Map(), Body: s.Body, Sender: s.From,
-			Secrets: map[string]string{"secret": secret}, User: s.Account,
-			Status: s.Status, Answer: s.Answer, JSON: s.JSON.Map(),
+			User: s.Account, Status: s.Status, Answer: s.Answer, JSON: s.JSON.Map(),
+		}
+		if secret != "" { // a gateway in the same house may want none
+			g.Secrets = map[string]string{"secret": secret}
 		}
 		if s.Account != "" {
 			g.Password = secret

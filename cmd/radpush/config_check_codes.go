@@ -59,7 +59,7 @@ func (d *decoder) checkEmail(e *Email) *email.Sender {
 		return nil
 	}
 	if _, err := email.LoadTemplates(string(e.Templates)); err != nil {
-		d.fault("email.templates", "%v", err)
+		d.described("email.templates", err)
 	}
 	return sender
 }
@@ -106,9 +106,17 @@ func (d *decoder) checkSMS(s *SMS, mail *email.Sender) {
 	}
 }
 
-// described adds what is wrong with a section as a whole, in words that begin with its name.
-func (d *decoder) described(section string, err error) {
-	d.fault(section, "%s", strings.TrimPrefix(err.Error(), section+": "))
+// described adds what a package finds wrong with its section: a fault for each of the errors
+// that it has joined, whose words begin with the section's name.
+func (d *decoder) described(path string, err error) {
+	faults := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		faults = joined.Unwrap()
+	}
+	section, _, _ := strings.Cut(path, ".")
+	for _, err := range faults {
+		d.fault(path, "%s", strings.TrimPrefix(err.Error(), section+": "))
+	}
 }
 
 // readSecret reads the secret that path names a file of, if it does.

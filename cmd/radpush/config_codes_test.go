@@ -37,12 +37,14 @@ func TestConfigCodes(t *testing.T) {
 		"sms: {carrier: twilio, account: AC0123456789abcdef0123456789abcdef, from: '+12025550100'}":                      `the carrier "twilio" needs it`,
 		"sms: {carrier: gateway, url: 'https://sms.example.com/?to={{digits}}&text={{text}}', header: {X-Key: '{{secret}}'}, secret_file: secret, status: [200, 202], json: {ok: 'true'}}": "",
 		"sms: {carrier: gateway, url: 'https://sms.example.com/?to={{nobody}}&text={{text}}'}":                                                                                             "nobody",
+		"sms: {carrier: gateway, url: 'http://127.0.0.1:8080/?to={{digits}}&text={{text}}'}":                                                                                               "",
+		"sms: {carrier: gateway, url: 'https://sms.example.com/?to={{digits}}&text={{text}}', status: [99], answer: (}":                                                                    "2 faults",
 		"sms: {carrier: gateway, url: 'https://sms.example.com/', header: [a]}":                                                                                                            "want names of attributes and values",
 		"sms: {carrier: gateway, url: 'https://sms.example.com/', header: {a: [b, c]}}":                                                                                                    "want one value, not a list",
 		"webpush: {subject: it@example.com, hosts: push.example.com}":                                                                                                                      "",
-		"webpush: {hosts: push.example.com}":                                                                                                                                               "webpush.subject has to say",
-		"webpush: {subject: nobody}":                                                                                                                                                       "webpush",
-		"codes: {digits: 5}":                                                                                                                                                               "out of range",
+		"webpush: {hosts: push.example.com}": "webpush.subject has to say",
+		"webpush: {subject: nobody}":         "webpush",
+		"codes: {digits: 5}":                 "out of range",
 	} {
 		_, err := parseConfig(filepath.Join(dir, "radpush.yaml"), []byte(text+"\nclients: [{name: a, address: 192.0.2.1, secret: 0123456789abcdef}]"), false)
 		said := ""
