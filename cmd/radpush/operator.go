@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"radpush/store/bolt"
 	"radpush/web"
+	"radpush/web/wire"
 )
 
 // operator returns the operator API on this core. The certificate is what devices see.
@@ -94,8 +96,28 @@ func operate(file *configFile, run func(c *cobra.Command, args []string, o *web.
 			return err
 		}
 		defer done()
-		return run(c, args, o)
+		return asTyped(c, run(c, args, o))
 	}
+}
+
+// asTyped says of the fields of a request that the API refuses which flags they came from.
+func asTyped(c *cobra.Command, err error) error {
+	p, ok := errors.AsType[*wire.Problem](err)
+	if !ok || len(p.Errors) == 0 {
+		return err
+	}
+	said := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		name := strings.TrimPrefix(e.Location, "body.")
+		if f := c.Flags().Lookup(name); f != nil {
+			name = "--" + name
+			if f.Value.Type() == "duration" {
+				name += ", in seconds"
+			}
+		}
+		said[i] = name + ": " + e.Message
+	}
+	return errors.New(strings.Join(said, "; "))
 }
 
 // jsonFlag adds --json to a command.
