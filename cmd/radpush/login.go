@@ -48,7 +48,7 @@ Access-Accept, 2 for a wrong command line and 1 for everything else.`,
   radpush login alice --passcode g             a grid: asks you for the digits
   radpush login alice --passcode s --answer 123456
   radpush login alice --server 192.0.2.9:1812 --secret-file vpn.secret --tries 1 --wait 60s`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 		RunE: func(c *cobra.Command, args []string) error {
 			l.User = args[0]
 			if err := n.findServer(file, secretFile); err != nil {

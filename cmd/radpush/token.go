@@ -83,12 +83,17 @@ A user can do this too: whoever types a code that is not too far off is asked fo
 
 func newTokenRemoveCommand(file *configFile) *cobra.Command {
 	c := &cobra.Command{
-		Use:               "remove {USER ID | --stock ID}",
-		Short:             "Remove a token for good, of a user or of the stock",
-		Example:           "  radpush token remove alice t1\n  radpush token remove --stock 00123456",
-		ValidArgsFunction: completeArgs(file, userNames, tokenIDs),
+		Use:     "remove {USER ID | --stock ID}",
+		Short:   "Remove a token for good, of a user or of the stock",
+		Example: "  radpush token remove alice t1\n  radpush token remove --stock 00123456",
 	}
 	inStock := c.Flags().Bool("stock", false, "remove one that nobody has")
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		if *inStock {
+			return completeArgs(file, stockIDs)(c, args, word)
+		}
+		return completeArgs(file, userNames, tokenIDs)(c, args, word)
+	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if *inStock {
 			return cobra.ExactArgs(1)(c, args)
