@@ -112,6 +112,13 @@ func (e *Engine) UnassignToken(ctx context.Context, name, id string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("login: look into the stock: %w", err)
 	case err == nil && claimed.User != user:
+		u, err := e.Users.Get(ctx, user)
+		if err == nil && u.token(id) < 0 {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return fmt.Errorf("login: look at tokens: %w", err)
+		}
 		return refuse("the stock has another token %q", id)
 	}
 

@@ -93,6 +93,11 @@ func TestStock_3_2_ATokenGoesAroundWithItsCounter(t *testing.T) {
 		}
 
 		do(h.UnassignToken(ctx, "bob", "A-0001"))
+		for _, name := range []string{"bob", "nobody"} { // it is in the stock already
+			if err := h.UnassignToken(ctx, name, "A-0001"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a token that %s has not: %v", name, err)
+			}
+		}
 		do(h.RemoveStocked(ctx, "A-0001"))
 		for _, err := range []error{h.RemoveStocked(ctx, "A-0001"), h.UnassignToken(ctx, "bob", "A-0001"), h.AssignToken(ctx, "A-0001", "bob"),
 			h.AssignToken(ctx, "A-0001", "nobody"), h.UnassignToken(ctx, "nobody", "A-0001")} {
