@@ -199,7 +199,7 @@ func (c *check) compare(ctx context.Context, e *Engine) error {
 		if has[user]++; has[user] > maxTokens {
 			c.fault(i, "user %q would have more than %d tokens", t.User, maxTokens)
 		} else if c.create[user] != "" && !c.CreateUsers {
-			c.fault(i, "there is no user %q", t.User)
+			c.fault(i, "there is no user %q: add the user first, or have the import create users", t.User)
 		}
 	}
 	return nil

@@ -178,12 +178,12 @@ func showImport(out io.Writer, r web.Imported, dryRun bool) error {
 	if dryRun {
 		verb, created = "Would import", "Would add"
 	}
-	fmt.Fprintf(out, "%s %d tokens: %d to users, %d into the stock.\n", verb, r.Given+r.Stocked, r.Given, r.Stocked)
+	fmt.Fprintf(out, "%s %s: %d to users, %d into the stock.\n", verb, plural(r.Given+r.Stocked, "token"), r.Given, r.Stocked)
 	if r.Known > 0 {
 		fmt.Fprintf(out, "Were there already: %d.\n", r.Known)
 	}
 	if len(r.Created) > 0 {
-		fmt.Fprintf(out, "%s %d users.\n", created, len(r.Created))
+		fmt.Fprintf(out, "%s %s.\n", created, plural(len(r.Created), "user"))
 	}
 	if r.Stocked > 0 && !dryRun {
 		fmt.Fprintln(out, "Next: radpush token assign ID USER")
