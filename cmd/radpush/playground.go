@@ -64,7 +64,7 @@ func makePlayground(dir, file string) error {
 	if err != nil {
 		return err
 	}
-	tee, err := exec.LookPath("tee")
+	shell, err := exec.LookPath("sh")
 	if err != nil {
 		return errors.Join(err, f.Close(), os.Remove(file))
 	}
@@ -86,8 +86,8 @@ clients:
 sms: # no telephone rings: the texts go to a file
   carrier: program
   program: %q
-  args: [-a, %q]
-`, rand.Text(), tee, filepath.Join(dir, "sms-{{digits}}.txt"))
+  args: [-c, '{ cat; echo; } >>"$0"', %q]
+`, rand.Text(), shell, filepath.Join(dir, "sms-{{digits}}.txt"))
 	return errors.Join(err, f.Close())
 }
 
@@ -148,11 +148,12 @@ func nextSteps(c *cobra.Command, cfg *Config, file string) error {
 
       %[1]s --config %[3]s login alice --passcode s
 
-    Others are a code generator, a grid, an e-mailed code and backup codes:
+    Others are a code generator, a grid ("g") and backup codes, each with a PIN in front if she has one:
 
       %[1]s --config %[3]s token add alice
       %[1]s --config %[3]s grid enrol alice
       %[1]s --config %[3]s backup new alice
+      %[1]s --config %[3]s pin set alice
 
  4. See what happened, and why:
 
