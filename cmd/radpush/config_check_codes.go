@@ -22,6 +22,7 @@ func (d *decoder) checkCodes(c *Config) {
 	d.checkWebPush(c.WebPush)
 	d.checkAddresses("alerts.rejection_operators", c.Alerts.RejectionOperators)
 	d.checkAddresses("alerts.lockout_operators", c.Alerts.LockoutOperators)
+	d.warnOfFactors(c)
 }
 
 // checkWebPush looks at what push services are told, with keys that are not kept.

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+)
+
+// warnOfFactors says what second factors will not do, though every value is good.
+func (d *decoder) warnOfFactors(c *Config) {
+	if u, err := url.Parse(c.SMS.URL); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) && !d.bad["sms.url"] {
+		d.warn("sms.url", "whoever is on the way to %s can read the codes: use https", u.Hostname())
+	}
+	if c.Email.Host != "" && c.Email.TLS == "none" && !loopback(c.Email.Host) && !d.anyBad("email") {
+		d.warn("email.tls", "whoever is on the way to %s can read the codes: use starttls or implicit", c.Email.Host)
+	}
+	for i, client := range c.Clients {
+		path := fmt.Sprintf("clients[%d]", i)
+		if d.anyBad(path) {
+			continue
+		}
+		if !client.Push && slices.Equal(client.Methods, []string{"none"}) {
+			d.warn(path+".methods", "push is off too: nobody can log in here")
+		}
+		for j, m := range client.Methods {
+			switch at := fmt.Sprintf("%s.methods[%d]", path, j); {
+			case m == "sms" && c.SMS.Carrier == "none":
+				d.warn(at, "there is no sms.carrier: no codes are sent")
+			case m == "email" && c.Email.Host == "":
+				d.warn(at, "there is no email.host: no codes are sent")
+			}
+		}
+	}
+}
+
+// loopback reports whether a host is this machine, as far as its name says.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
