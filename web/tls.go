@@ -21,13 +21,18 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/acme/autocert"
+
 	"radpush/web/wire"
 )
 
 // A Certificate is what a Server shows. It is read from two PEM files, and again when
-// they change; as long as the new ones cannot be used, the old ones are.
+// they change; as long as the new ones cannot be used, the old ones are. Or an authority
+// issues it: see ACME.
 type Certificate struct {
 	file, key string
+	acme      *autocert.Manager // in place of files
+	host      string            // whose certificate it then is
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -75,7 +80,10 @@ func (c *Certificate) stat() (stamps [2]stamp) {
 }
 
 // get returns the certificate for a handshake.
-func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if c.acme != nil {
+		return c.acme.GetCertificate(hello)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.looked) >= lookEvery {

@@ -44,7 +44,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -191,7 +190,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		doors.each = total // all connections are the reverse proxy's
 		return serveUntil(ctx, srv, func() error { return srv.Serve(doors) })
 	}
-	srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Certificate.get}
+	srv.TLSConfig = s.Certificate.tlsConfig()
+	go s.Certificate.warm(ctx)
 	return serveUntil(ctx, srv, func() error { return srv.ServeTLS(doors, "", "") })
 }
 

@@ -90,8 +90,15 @@ type Web struct {
 	// Proxy says that a reverse proxy on this machine has the certificate: radpush then
 	// speaks plain HTTP, on a loopback address only, and believes X-Forwarded-For.
 	Proxy bool `yaml:"proxy" default:"false"`
-	// Certificate is a PEM file with the certificate and its chain. Without it radpush
-	// makes a certificate of its own, which the enrolment link pins; browsers do not trust it.
+	// ACME is an e-mail address. It has a certificate for the host of web.url issued, and
+	// renewed, by Let's Encrypt, who can turn to that address and whose terms of service it
+	// accepts. Port 443 of that host has to lead to web.listen.
+	ACME string `yaml:"acme" example:"it@example.com"`
+	// ACMEDirectory is the URL of another authority that speaks ACME.
+	ACMEDirectory string `yaml:"acme_directory" example:"https://acme.example.com/directory"`
+	// Certificate is a PEM file with the certificate and its chain. Without it, and without
+	// acme, radpush makes a certificate of its own, which the enrolment link pins; browsers
+	// do not trust it.
 	Certificate Path `yaml:"certificate,omitempty" example:"/etc/radpush/tls.crt"`
 	// Key is the PEM file of the certificate's private key, which others must not be able
 	// to read.

@@ -9,8 +9,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"radpush/otp/email"
 	"radpush/radius"
 )
 
@@ -98,6 +100,10 @@ func (d *decoder) checkWeb(w *Web) {
 		d.checkProxy(w)
 		return
 	}
+	if w.ACME != "" || w.ACMEDirectory != "" {
+		d.checkACME(w, host)
+		return
+	}
 	switch {
 	case w.Certificate == "" && w.Key == "" || d.bad["web.certificate"] || d.bad["web.key"]:
 		return
@@ -134,6 +140,9 @@ func (d *decoder) checkProxy(w *Web) {
 	if w.Certificate != "" || w.Key != "" {
 		d.fault("web.proxy", "the reverse proxy has the certificate: leave out web.certificate and web.key")
 	}
+	if w.ACME != "" {
+		d.fault("web.proxy", "the reverse proxy has the certificate: leave out web.acme")
+	}
 	if d.bad["web.listen"] {
 		return
 	}
@@ -143,6 +152,27 @@ func (d *decoder) checkProxy(w *Web) {
 	}
 	if !d.given("web.url") {
 		d.fault("web.proxy", "web.url has to say where devices reach the reverse proxy")
+	}
+}
+
+// checkACME looks at what an authority needs to issue a certificate.
+func (d *decoder) checkACME(w *Web, host string) {
+	if d.bad["web.acme"] || d.bad["web.acme_directory"] {
+		return
+	}
+	_, isAddress := netip.ParseAddr(host)
+	switch _, err := email.Address(w.ACME); {
+	case w.ACME == "":
+		d.fault("web.acme_directory", "web.acme has to say whom the authority can turn to")
+	case err != nil:
+		d.fault("web.acme", "%v", err)
+	case w.Certificate != "" || w.Key != "":
+		d.fault("web.acme", "there is a certificate already: leave out web.certificate and web.key, or this")
+	case host != "" && (!d.given("web.url") || isAddress == nil || !strings.Contains(host, ".")):
+		d.fault("web.acme", "web.url has to have a public name: a certificate for %s is issued by nobody", host)
+	}
+	if u, err := url.Parse(w.ACMEDirectory); w.ACMEDirectory != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		d.fault("web.acme_directory", "%q is no https URL", w.ACMEDirectory)
 	}
 }
 

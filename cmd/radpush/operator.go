@@ -26,7 +26,7 @@ func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Log
 		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity,
 		Organization: cfg.Organization, URL: cfg.Web.URL, Log: log,
 	}
-	if cfg.Web.Certificate == "" && !cfg.Web.Proxy {
+	if cfg.Web.Certificate == "" && cfg.Web.ACME == "" && !cfg.Web.Proxy {
 		o.Pin = certificate.Pin()
 	}
 	if c.post != nil {

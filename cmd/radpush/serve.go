@@ -184,12 +184,16 @@ func (c *Config) certificate(log *slog.Logger) (*web.Certificate, error) {
 	if c.Web.Proxy {
 		return nil, nil
 	}
-	if c.Web.Certificate != "" {
-		return web.LoadCertificate(string(c.Web.Certificate), string(c.Web.Key), log)
-	}
 	u, err := url.Parse(c.Web.URL)
 	if err != nil {
 		return nil, fmt.Errorf("web.url: %w", err)
+	}
+	if c.Web.ACME != "" {
+		a := web.ACME{Host: u.Hostname(), Email: c.Web.ACME, Directory: c.Web.ACMEDirectory, Dir: string(c.State)}
+		return a.Certificate(log), nil
+	}
+	if c.Web.Certificate != "" {
+		return web.LoadCertificate(string(c.Web.Certificate), string(c.Web.Key), log)
 	}
 	return web.OwnCertificate(string(c.State), []string{u.Hostname()}, log)
 }
