@@ -1,0 +1,104 @@
+package login_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"radpush/login"
+)
+
+// whatever it is that was typed, it lets in once.
+func TestCodes_3_2_4_1_4_2_4_3_GoodOnceOnTwoServers(t *testing.T) {
+	for name, begin := range map[string]func(t *testing.T, h *house) login.Attempt{
+		"SMS": func(t *testing.T, h *house) login.Attempt {
+			v := h.prompted(t, at("s", ""))
+			return at(h.sms.code(t, 1), v.State)
+		},
+		"grid": func(t *testing.T, h *house) login.Attempt {
+			v := h.prompted(t, at("g", ""))
+			return at(readCard(t, v.Message).Answer(pattern), v.State)
+		},
+		"token": func(t *testing.T, h *house) login.Attempt {
+			tok := h.typedToken(t)
+			return at(tok.Code(tok.Step(time.Now())), "")
+		},
+		"backup": func(t *testing.T, h *house) login.Attempt {
+			codes, _ := h.NewBackupCodes(t.Context(), "alice")
+			return at(codes[0], "")
+		},
+		"resynchronization": func(t *testing.T, h *house) login.Attempt {
+			tok := h.typedToken(t)
+			step := tok.Step(time.Now()) + 20
+			h.prompted(t, at(tok.Code(step), ""))
+			return at(tok.Code(step+1), "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withRounds(t, func(t *testing.T, h *house) {
+				h.Lockout.Failures = 1000
+				a, other := begin(t, h), onDisk(t, h.disk)
+				other.Lockout.Failures = 1000
+				var accepted atomic.Int32
+				var wg sync.WaitGroup
+				for i := range 8 {
+					wg.Go(func() {
+						server, again := h, a
+						if i%2 == 1 {
+							server = other
+						}
+						again.Request, again.Received = fmt.Sprint(i), time.Now()
+						v, err := server.Login(t.Context(), again)
+						if err != nil {
+							t.Error(err)
+						}
+						if v.Outcome == login.Accept {
+							accepted.Add(1)
+						}
+					})
+				}
+				wg.Wait()
+				if n := accepted.Load(); n != 1 {
+					t.Errorf("let %d logins in", n)
+				}
+			})
+		})
+	}
+}
+
+// are judged than the account has tries.
+func TestLockout_5_1_ParallelGuessesOfAPINOnTwoServers(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		tok := h.typedToken(t)
+		if err := h.SetPIN(t.Context(), "alice", "2580"); err != nil {
+			t.Fatal(err)
+		}
+		code, other := tok.Code(tok.Step(time.Now())), onDisk(t, h.disk)
+		var judged, locked atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				server := h
+				if i%2 == 1 {
+					server = other
+				}
+				v, err := server.Login(t.Context(), attempt(fmt.Sprintf("%04d", i)+code))
+				switch {
+				case err != nil:
+					t.Error(err)
+				case v.Reason == login.Locked:
+					locked.Add(1)
+				default:
+					judged.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if judged.Load() != 10 || locked.Load() != 10 {
+			t.Errorf("%d guesses judged, %d refused; want 10 and 10", judged.Load(), locked.Load())
+		}
+		wantVerdict(t, h.login(t, attempt("2580"+code)), login.Reject, login.Locked)
+	})
+}
