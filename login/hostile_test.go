@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"radpush/login"
+	"radpush/store"
 )
 
 // whatever it is that was typed, it lets in once.
@@ -100,5 +101,43 @@ func TestLockout_5_1_ParallelGuessesOfAPINOnTwoServers(t *testing.T) {
 			t.Errorf("%d guesses judged, %d refused; want 10 and 10", judged.Load(), locked.Load())
 		}
 		wantVerdict(t, h.login(t, attempt("2580"+code)), login.Reject, login.Locked)
+	})
+}
+
+// Whoever asks for grids without end leaves no more pictures than a user can have rounds.
+func TestGrid_4_2_PicturesAreBounded(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		pictures := func() (n int) {
+			for _, err := range h.Pictures.(store.Table[login.Picture]).All(t.Context(), "") {
+				if err != nil {
+					t.Error(err)
+				}
+				n++
+			}
+			return n
+		}
+		var wg sync.WaitGroup
+		for n := range 200 {
+			wg.Go(func() {
+				a := at("g", "")
+				a.Station = fmt.Sprintf("203.0.113.%d", n)
+				if n%2 == 0 {
+					a.Station = ""
+				}
+				h.prompted(t, a)
+			})
+		}
+		wg.Wait()
+		if n := pictures(); n > 8 {
+			t.Errorf("%d pictures are kept", n)
+		}
+		h.Lockout.Failures = 1000
+		for range 50 {
+			h.login(t, at("wrong", h.prompted(t, at("g", "")).State))
+			time.Sleep(31 * time.Second)
+		}
+		if n := pictures(); n > 8 {
+			t.Errorf("%d pictures are kept after wrong answers", n)
+		}
 	})
 }

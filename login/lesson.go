@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -175,8 +176,8 @@ func (e *Engine) TakePicture(ctx context.Context, key string) (card grid.Card, e
 	if e.Pictures == nil || len(key) != pictureKey || strings.Trim(key, base32Alphabet) != "" {
 		return grid.Card{}, fs.ErrNotExist
 	}
-	err = e.Pictures.Update(ctx, key, func(p *Picture) (*Picture, error) {
-		if p == nil || !time.Now().Before(p.Expires) {
+	err = e.Pictures.Update(ctx, key[:picturePlace], func(p *Picture) (*Picture, error) {
+		if p == nil || subtle.ConstantTimeCompare([]byte(p.Key), []byte(key)) == 0 || !time.Now().Before(p.Expires) {
 			return nil, fs.ErrNotExist
 		}
 		card = p.Card
@@ -188,18 +189,12 @@ func (e *Engine) TakePicture(ctx context.Context, key string) (card grid.Card, e
 	return card, nil
 }
 
-// A picture's key is what rand.Text returns.
-const (
-	pictureKey     = 26
-	base32Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-)
-
 // PruneGrids removes the pictures that nobody looked at and the lessons that nobody
 // finished, if they have expired at a time, and returns how many.
 func (e *Engine) PruneGrids(ctx context.Context, now time.Time) (n int, err error) {
 	lessons, err := discard(ctx, e.Lessons, func(l Lesson) (string, bool) { return l.ID, !l.open(now) })
 	if e.Pictures != nil {
-		pictures, perr := discard(ctx, e.Pictures, func(p Picture) (string, bool) { return p.Key, !now.Before(p.Expires) })
+		pictures, perr := discard(ctx, e.Pictures, func(p Picture) (string, bool) { return p.place(), !now.Before(p.Expires) })
 		lessons, err = lessons+pictures, errors.Join(err, perr)
 	}
 	if err != nil {

@@ -335,7 +335,7 @@ func TestGrid_4_2_PictureExpiresAndHostileKeys(t *testing.T) {
 		writes := 0
 		h.disk.Fail = func(string) error { writes++; return nil }
 		for _, bad := range []string{
-			"", "/", "..", key[1:], key + "A", key[:25] + "/", key[:25] + "\x00", key[:25] + "1", strings.Repeat("A", 26),
+			"", "/", "..", key[1:], key + "A", key[:25] + "/", key[:25] + "\x00", key[:25] + "1", key[:6] + strings.Repeat("A", 20), strings.Repeat("A", 26),
 			strings.Repeat("A", 4<<10), "\xff" + key[1:], strings.Repeat("ſ", 13), "picture/" + key,
 		} {
 			_, err := h.TakePicture(t.Context(), bad)
@@ -360,7 +360,9 @@ func TestGrid_4_2_PruneRemovesWhatHasExpired(t *testing.T) {
 		h.prompted(t, at("g", ""))
 		time.Sleep(24*time.Hour - time.Minute)
 		open := h.lesson(t, "alice")
-		picture := linked(t, h.prompted(t, at("g", "")).Message)
+		elsewhere := at("g", "")
+		elsewhere.Station = "203.0.113.9"
+		picture := linked(t, h.prompted(t, elsewhere).Message)
 		time.Sleep(time.Minute)
 		unreadable := "lesson/!" // comes first
 		err := h.disk.Update(t.Context(), unreadable, func([]byte) ([]byte, error) { return []byte("x"), nil })

@@ -169,7 +169,7 @@ type Engine struct {
 	Post     Post             // nil: no e-mailed codes and no alerts
 	Codes    Codes            // that are sent
 	Sent     Records[Tally]   // by method: how much is sent in all
-	Pictures Records[Picture] // of grids, by their Key; nil: none are linked to
+	Pictures Records[Picture] // of grids; nil: none are linked to
 	Lessons  Records[Lesson]  // open ones, by their ID
 	URL      string           // https://host:port, where a Picture is at /grid/ and its Key
 	Alerts   Alerts

@@ -12,7 +12,6 @@ import (
 	"radpush/login"
 	"radpush/otp/grid"
 	"radpush/push"
-	"radpush/store"
 )
 
 var pattern = grid.Pattern{Size: 5, Cells: []uint8{3, 17, 8, 21, 10}}
@@ -198,8 +197,8 @@ func TestRounds_4_2_Grid(t *testing.T) {
 			t.Fatalf("no link in %q", v.Message)
 		}
 		key := strings.Fields(link)[0]
-		if p, err := h.Pictures.(store.Table[login.Picture]).Get(t.Context(), key); err != nil || p.Card != fresh {
-			t.Errorf("picture %+v, %v; want %v", p, err, fresh)
+		if card, err := h.TakePicture(t.Context(), key); err != nil || card != fresh {
+			t.Errorf("picture %+v, %v; want %v", card, err, fresh)
 		}
 	})
 }

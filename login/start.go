@@ -3,6 +3,8 @@ package login
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
 	"strings"
 	"time"
@@ -120,7 +122,7 @@ func (s *starter) fill(u *User, codes Codes) {
 			s.why = NothingEnrolled
 			return
 		}
-		s.picture = s.engine.deal(&s.round, *u.Grid)
+		s.picture = s.engine.deal(&s.round, u)
 		return
 	case ByOTP:
 		s.round.Prompt = sayNextCode
@@ -237,21 +239,40 @@ func roundReason(m Method) Reason {
 	return CodeSent
 }
 
-// A Picture is a grid's card to look at, once. Its record's key is its Key.
+// A Picture is a grid's card to look at, once. Its record's key is the place of its Key.
 type Picture struct {
-	Key     string    `cbor:"1,keyasint"` // 130 random bits
+	Key     string    `cbor:"1,keyasint"`
 	Card    grid.Card `cbor:"2,keyasint"`
 	Expires time.Time `cbor:"3,keyasint"`
 }
 
+// A picture's key is letters and digits of base32: the place of its record, then 100 random
+// bits. A user has as many places as rounds, and a new picture takes the place of an older
+// one: whoever asks for grids without end leaves no more pictures than that.
+const (
+	pictureKey     = 26
+	picturePlace   = 6
+	base32Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+)
+
+// newPictureKey returns a key of a user's for what a login has begun.
+func newPictureKey(user, login string) string {
+	sum := sha256.Sum256([]byte(login))
+	place := sha256.Sum256(append([]byte(user), 0, sum[0]%maxRounds))
+	return base32.StdEncoding.EncodeToString(place[:])[:picturePlace] + rand.Text()[:pictureKey-picturePlace]
+}
+
+// place returns the key of the picture's record.
+func (p Picture) place() string { return p.Key[:picturePlace] }
+
 // deal gives a round a card that nobody has seen yet.
-func (e *Engine) deal(r *Round, p grid.Pattern) (picture Picture) {
-	card := grid.NewCard(p.Size)
-	r.Code, r.Prompt = card.Answer(p), sayGrid+"\n"+card.Text()
+func (e *Engine) deal(r *Round, u *User) (picture Picture) {
+	card := grid.NewCard(u.Grid.Size)
+	r.Code, r.Prompt = card.Answer(*u.Grid), sayGrid+"\n"+card.Text()
 	if e.Pictures == nil {
 		return Picture{}
 	}
-	picture = Picture{Key: rand.Text(), Card: card, Expires: time.Unix(r.Expires, 0)}
+	picture = Picture{Key: newPictureKey(UserKey(u.Name), r.Login), Card: card, Expires: time.Unix(r.Expires, 0)}
 	link := sayPicture + " " + strings.TrimSuffix(e.URL, "/") + "/grid/" + picture.Key
 	if len(r.Prompt)+1+len(link) > 253 {
 		return Picture{} // the text alone is enough
@@ -265,7 +286,7 @@ func (e *Engine) keepPicture(ctx context.Context, p Picture) {
 	if p.Key == "" {
 		return
 	}
-	err := e.Pictures.Update(ctx, p.Key, func(*Picture) (*Picture, error) { return &p, nil })
+	err := e.Pictures.Update(ctx, p.place(), func(*Picture) (*Picture, error) { return &p, nil })
 	if err != nil {
 		e.Log.Error("login: keep picture of a grid", "err", err)
 	}

@@ -220,7 +220,7 @@ func (j *judge) missed(u *User, rounds []int) {
 			continue
 		}
 		if r.Method == ByGrid && u.Grid != nil {
-			j.picture = j.engine.deal(r, *u.Grid)
+			j.picture = j.engine.deal(r, u)
 		}
 		r.renew()
 		j.goesOn = *r

@@ -58,7 +58,7 @@ func (w *world) prompt(tb testing.TB) (path string, card grid.Card) {
 		tb.Fatalf("no link in %q", v.Message)
 	}
 	key = strings.Fields(key)[0]
-	p, err := w.engine.Pictures.Get(tb.Context(), key)
+	p, err := w.engine.Pictures.Get(tb.Context(), key[:6])
 	if err != nil {
 		tb.Fatal(err)
 	}
