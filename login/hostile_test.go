@@ -5,9 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"radpush/login"
+	"radpush/otp"
 	"radpush/store"
 )
 
@@ -140,4 +142,33 @@ func TestGrid_4_2_PicturesAreBounded(t *testing.T) {
 			t.Errorf("%d pictures are kept after wrong answers", n)
 		}
 	})
+}
+
+// before it could answer is not for him.
+func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		totp := h.typedToken(t)
+		hotp := counterToken(t, h)
+		for name, code := range map[string]string{"TOTP": totp.Code(totp.Step(time.Now())), "HOTP": hotp.Code(0)} {
+			a := attempt(code)
+			wantVerdict(t, h.login(t, a), login.Accept, login.CodeAccepted)
+			time.Sleep(30 * time.Second)
+			wantVerdict(t, h.login(t, a), login.Accept, login.CodeAccepted)
+			time.Sleep(time.Hour)
+			if v := h.login(t, a); v.Outcome == login.Accept {
+				t.Errorf("%s: accepted an hour later", name)
+			}
+		}
+	})
+}
+
+// counterToken gives alice a token of HOTP.
+func counterToken(t *testing.T, h *house) otp.Token {
+	t.Helper()
+	tok := otp.New("fob", otp.SHA1, 6, 0)
+	if err := h.AddToken(t.Context(), "alice", tok); err != nil {
+		t.Fatal(err)
+	}
+	return tok
 }

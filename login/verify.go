@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"slices"
+	"time"
 
 	"radpush/otp"
 )
@@ -95,6 +96,10 @@ func (j *judge) judge(u *User) (*User, error) {
 	return u, nil
 }
 
+// resent is how long after its code was accepted a packet is taken for one that the NAS
+// sends again. Later, who sends it is playing it back.
+const resent = time.Minute
+
 // match looks what the passcode is. It reports whether this very packet has been accepted
 // before, by a server that did not come to answer it: the record is to be left as it is.
 func (j *judge) match(u *User, rounds []int) (before bool) {
@@ -163,7 +168,7 @@ func (j *judge) matchToken(u *User, p Passcode) (before bool) {
 		} else if next, ok := t.Match(now, j.engine.Window, p.Equal); ok {
 			j.reason, *t = CodeAccepted, next
 		} else if t.Replayed(p.Equal) {
-			if t.For != "" && t.For == j.attempt.Request {
+			if t.For != "" && t.For == j.attempt.Request && now.Sub(time.Unix(t.At, 0)) < resent {
 				j.reason = CodeAccepted
 				return true
 			}

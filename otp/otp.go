@@ -34,8 +34,9 @@ type Token struct {
 	// Used guards against replay. TOTP: the newest step that was accepted, 0 for none (RFC
 	// 6238, section 5.2). HOTP: the next counter that is good (RFC 4226, section 7.2).
 	Used  uint64 `cbor:"7,keyasint,omitempty"`
-	For   string `cbor:"9,keyasint,omitempty"` // what the code was accepted for, where the caller says so
-	Drift int    `cbor:"8,keyasint,omitempty"` // steps that its clock is ahead of ours (RFC 6238, section 6)
+	For   string `cbor:"9,keyasint,omitempty"`  // what the code was accepted for, where the caller says so
+	At    int64  `cbor:"14,keyasint,omitempty"` // when a code was last accepted; Unix, seconds
+	Drift int    `cbor:"8,keyasint,omitempty"`  // steps that its clock is ahead of ours (RFC 6238, section 6)
 
 	// Next is the step whose code, typed by NextBy (Unix, seconds), resynchronizes the token: a
 	// code in the outer window came before it. 0 for none.
@@ -172,7 +173,7 @@ func (t *Token) use(now time.Time, step uint64) {
 	} else {
 		t.Used, t.Drift = step, int(int64(step)-int64(t.Step(now)))
 	}
-	t.Next, t.NextBy = 0, 0
+	t.At, t.Next, t.NextBy = now.Unix(), 0, 0
 }
 
 // search tries the steps from behind before to ahead after the expected one, as the token's
