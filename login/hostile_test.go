@@ -10,6 +10,7 @@ import (
 
 	"radpush/login"
 	"radpush/otp"
+	"radpush/push"
 	"radpush/store"
 )
 
@@ -160,6 +161,28 @@ func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
 				t.Errorf("%s: accepted an hour later", name)
 			}
 		}
+	})
+}
+
+// suspended.
+func TestOTP_3_4_9_3_ASuspendedDeviceResynchronizesNothing(t *testing.T) {
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
+		w := h.begin(t, attempt(""))
+		c := p.open(t)
+		time.Sleep(time.Millisecond)
+		step := p.token.Step(time.Now()) - 20
+		if r, err := h.Answer(t.Context(), p.sign(c, push.Approved, p.token.Code(step))); r != push.OuterWindow || err != nil {
+			t.Fatal(r, err)
+		}
+		w.end(t)
+		if err := h.SuspendDevice(t.Context(), p.d, true); err != nil {
+			t.Fatal(err)
+		}
+		wantVerdict(t, h.login(t, attempt(p.token.Code(step+1))), login.Reject, login.WrongPasscode)
+		if err := h.SuspendDevice(t.Context(), p.d, false); err != nil {
+			t.Fatal(err)
+		}
+		wantVerdict(t, h.login(t, attempt(p.token.Code(step+1))), login.Accept, login.Resynchronized)
 	})
 }
 

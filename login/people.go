@@ -211,9 +211,19 @@ func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
 	return e.changed(ctx, d.User, "device "+d.Name+" removed")
 }
 
-// SuspendDevice has a device rung no more, and its answers refused, or ends that.
+// SuspendDevice has a device rung no more, and its answers refused, or ends that. A code of
+// its token that resynchronizes is typed by hand: so the token is disabled too.
 func (e *Engine) SuspendDevice(ctx context.Context, d push.Device, suspended bool) error {
 	if err := e.Devices.SuspendDevice(ctx, d.ID, suspended); err != nil {
+		return err
+	}
+	err := e.update(ctx, d.User, func(u *User) (*User, error) {
+		if i := u.tokenOf(d.ID); i >= 0 {
+			u.Tokens[i].Disabled = suspended
+		}
+		return u, nil
+	})
+	if err != nil {
 		return err
 	}
 	what := "resumed"
