@@ -263,14 +263,17 @@ func (e *Engine) reject(ctx context.Context, a *Attempt, m Method, why Reason) (
 	case Locked:
 		v.Message = sayLocked
 	case UnknownUser: // as a known user would read it: see messages.go
-		if m == NoMethod {
+		switch {
+		case a.State != "":
+			v.Message = sayExpired
+		case m == NoMethod:
 			v.Message = sayNothing
-		} else {
+		default:
 			v.Retry = true
 		}
 	case NothingEnrolled:
 		v.Message = sayNothing
-	case WrongPasscode, ReplayedCode, OuterWindow:
+	case WrongPasscode, ReplayedCode, OuterWindow, UnseenPIN:
 		v.Retry = true
 	case NotSent:
 		v.Message = sayNotSent

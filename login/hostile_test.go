@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,6 +160,31 @@ func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
 			time.Sleep(time.Hour)
 			if v := h.login(t, a); v.Outcome == login.Accept {
 				t.Errorf("%s: accepted an hour later", name)
+			}
+		}
+	})
+}
+
+// whether there is such a user.
+func TestEnumeration_7_3_TheSameIsToldOfWhoIsNotThere(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		if err := h.SetPIN(t.Context(), "alice", "2580"); err != nil {
+			t.Fatal(err)
+		}
+		madeUp := strings.Repeat("A", 26)
+		withState := func(passcode string) login.Attempt { return at(passcode, madeUp) }
+		unseen := attempt("")
+		unseen.Passcode = opaque("123456")
+		for name, a := range map[string]login.Attempt{
+			"code": attempt("123456"), "long": attempt("0123456789abcdef"), "unseen PIN": unseen,
+			"code with a State": withState("123456"), "nothing with a State": withState(""), "trigger with a State": withState("s"),
+		} {
+			alice, nobody := h.login(t, a), a
+			nobody.User = "nobody"
+			v := h.login(t, nobody)
+			alice.Reason, v.Reason = "", "" // are for operators
+			if alice != v {
+				t.Errorf("%s: of alice a stranger hears %+v, of nobody %+v", name, alice, v)
 			}
 		}
 	})
