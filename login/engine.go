@@ -99,21 +99,22 @@ func (e *Engine) method(ctx context.Context, a *Attempt, trigger string, push bo
 	case user.Lock.Holds(a.Received):
 		return NoMethod, Locked, nil
 	}
-	if a.State != "" && push {
-		rounds := user.answers(a, e.place(a))
-		if len(rounds) == 0 {
-			return NoMethod, UnknownState, nil
-		}
-		if trigger == "" {
-			return user.Rounds[rounds[0]].Method, "", nil // the same again (statement 1.11)
-		}
-	}
 	client := e.Clients[a.Client]
 	have := Enrolled{
 		SMS:     user.Phone != "" && e.SMS != nil && client.allows(BySMS),
 		Email:   user.Email != "" && user.EmailCodes && e.Post != nil && client.allows(ByEmail),
 		Grid:    user.Grid != nil && client.allows(ByGrid),
 		Prefers: user.Prefers,
+	}
+	if a.State != "" && push {
+		rounds := user.answers(a, e.place(a))
+		if len(rounds) == 0 {
+			return NoMethod, UnknownState, nil
+		}
+		m := user.Rounds[rounds[0]].Method
+		if trigger == "" && (m == ByOTP || m == ByPush || have.has(m)) {
+			return m, "", nil // the same again (statement 1.11)
+		}
 	}
 	if push && !client.NoPush {
 		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {

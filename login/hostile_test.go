@@ -212,6 +212,26 @@ func TestOTP_3_4_9_3_ASuspendedDeviceResynchronizesNothing(t *testing.T) {
 	})
 }
 
+// because another one began it.
+func TestRounds_1_11_8_2_NothingAtThePromptOfAnotherClient(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		h.Clients = map[string]login.Client{
+			"prompt": {Name: "prompt", Group: "all", Challenge: true},
+			"strict": {Name: "strict", Group: "all", Challenge: true, Methods: []login.Method{login.ByOTP}},
+		}
+		v := h.prompted(t, at("s", ""))
+		time.Sleep(31 * time.Second)
+		a := at("", v.State)
+		a.Client = "strict"
+		wantVerdict(t, h.login(t, a), login.Reject, login.NothingEnrolled)
+		h.sms.code(t, 1)
+
+		h.SMS = nil // as the configuration has it now
+		h.prompted(t, at("", v.State))
+		h.post.code(t, 1)
+	})
+}
+
 // counterToken gives alice a token of HOTP.
 func counterToken(t *testing.T, h *house) otp.Token {
 	t.Helper()

@@ -47,9 +47,14 @@ func (have Enrolled) Method(trigger string) Method {
 		return ByPush
 	}
 	for _, m := range [...]Method{have.Prefers, BySMS, ByEmail, ByGrid} {
-		if m == BySMS && have.SMS || m == ByEmail && have.Email || m == ByGrid && have.Grid {
+		if have.has(m) {
 			return m
 		}
 	}
 	return NoMethod
+}
+
+// has reports whether there is a method that can stand in for push.
+func (have Enrolled) has(m Method) bool {
+	return m == BySMS && have.SMS || m == ByEmail && have.Email || m == ByGrid && have.Grid
 }
