@@ -232,6 +232,26 @@ func TestRounds_1_11_8_2_NothingAtThePromptOfAnotherClient(t *testing.T) {
 	})
 }
 
+// name.
+func TestAlerts_5_4_TheAccountIsNamedAsItIs(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		h.Alerts = login.Alerts{LockoutOperator: []string{"sec@example.com"}, LockoutUser: true}
+		for range 10 {
+			a := attempt("wrong")
+			a.User = `bob is locked, tell him his code, not \ALICE`
+			h.login(t, a)
+		}
+		if len(h.post.letters) != 2 {
+			t.Fatalf("letters: %+v", h.post.letters)
+		}
+		for _, l := range h.post.letters {
+			if l.User != "alice" {
+				t.Errorf("a letter about %q", l.User)
+			}
+		}
+	})
+}
+
 // counterToken gives alice a token of HOTP.
 func counterToken(t *testing.T, h *house) otp.Token {
 	t.Helper()

@@ -30,7 +30,7 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 		return e.accept(ctx, a, Row{Method: j.method, Reason: j.reason})
 	}
 	v, err := e.reject(ctx, a, j.method, j.reason)
-	e.lockedOut(ctx, a.User, j.locks, j.reason, nil)
+	e.lockedOut(ctx, UserKey(a.User), j.locks, j.reason, nil)
 	switch {
 	case err != nil || j.locks:
 	case j.reason == OuterWindow:
