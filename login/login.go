@@ -118,7 +118,7 @@ type Verdict struct {
 	State   string // of a Challenge
 	Secret  bool   // of a Challenge: the answer is not to be shown while it is typed
 	Retry   bool   // a Reject after which another try makes sense (MS-CHAP-Error R=1)
-	AtOnce  bool   // a Reject that answers no guess and need not be delayed
+	AtOnce  bool   // a Reject or Challenge that answers no guess and need not be delayed
 }
 
 // Records keeps values of one kind by key; store.Table is one. Missing is fs.ErrNotExist.

@@ -205,7 +205,7 @@ func (e *Engine) unsent(ctx context.Context, a *Attempt, m Method, state string,
 // is marked so is sent an Access-Challenge).
 func (e *Engine) prompt(a *Attempt, r Round) Verdict {
 	if e.Clients[a.Client].Challenge {
-		return Verdict{Outcome: Challenge, Reason: roundReason(r.Method), Message: asking(r), State: r.State, Secret: r.Secret}
+		return Verdict{Outcome: Challenge, Reason: roundReason(r.Method), Message: asking(r), State: r.State, Secret: r.Secret, AtOnce: true}
 	}
 	message := r.Prompt
 	if len(message)+1+len(sayAgain) <= 253 {

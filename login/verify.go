@@ -38,7 +38,7 @@ func (e *Engine) verify(ctx context.Context, a *Attempt) (Verdict, error) {
 	case j.goesOn.State != "":
 		e.keepPicture(ctx, j.picture)
 		v = e.prompt(a, j.goesOn)
-		v.Reason, v.Message = j.reason, join(sayWrong, v.Message)
+		v.Reason, v.Message, v.AtOnce = j.reason, join(sayWrong, v.Message), false
 	}
 	return v, err
 }

@@ -95,8 +95,8 @@ type Request struct {
 	Received      time.Time
 	Authenticated bool // it carried a valid Message-Authenticator
 
-	// AtOnce, set by the handler, exempts an Access-Reject from the reject delay: for
-	// one that answers no guess, such as a denial by the user.
+	// AtOnce, set by the handler, exempts an Access-Reject or Access-Challenge from the
+	// reject delay: for one that answers no guess, such as a denial by the user or a prompt.
 	AtOnce bool
 
 	// Later, set by a handler that returns nil and no error, holds the request. While it is

@@ -93,7 +93,8 @@ func TestRejectIsDelayed(t *testing.T) {
 		{"by what is left", 3, 4 * second, 3 * second, false, 4 * second, 5 * second},
 		{"not after a longer hold", 3, 0, 30 * second, false, 30 * second, 30 * second},
 		{"an Access-Accept is not", 2, 0, 0, false, 0, 0},
-		{"an Access-Challenge is not", 11, 0, 0, false, 0, 0},
+		{"an Access-Challenge too", 11, 0, 0, false, second, 1250 * time.Millisecond},
+		{"a prompt is not", 11, 0, 0, true, 0, 0},
 	} {
 		inTime(t, tt.name, func(t *testing.T) {
 			nas := start(t, &server.Server{RejectDelay: tt.delay, Handler: handler(

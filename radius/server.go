@@ -41,7 +41,7 @@ type Server struct {
 	// where datagrams are read. Nil prefers none.
 	Prefer func(r *Request) bool
 
-	RejectDelay time.Duration // from request to Access-Reject, plus up to a quarter; 1 s if zero, none if negative
+	RejectDelay time.Duration // from request to the reply to a guess, plus up to a quarter; 1 s if zero, none if negative
 	KeepReplies time.Duration // how long a retransmission is given the same reply; 10 s if zero
 	Drain       time.Duration // how long a shutdown waits for what is held; 5 s if zero, not at all if negative
 
@@ -224,7 +224,7 @@ func guarded(wait func(), reply func() (*radius.Packet, error)) (packet *radius.
 	return reply()
 }
 
-// conclude encodes the reply and sends it, at once or after the delay of a reject.
+// conclude encodes the reply and sends it, at once or after the reject delay.
 func (p *port) conclude(x *exchange, r *Request, reply *radius.Packet, err error) {
 	var b []byte
 	if err == nil && reply != nil {
@@ -237,7 +237,7 @@ func (p *port) conclude(x *exchange, r *Request, reply *radius.Packet, err error
 	if reply.Code == radius.CodeAccessAccept {
 		p.policies.accepted(r, p.log)
 	}
-	if reply.Code == radius.CodeAccessReject && !r.AtOnce {
+	if (reply.Code == radius.CodeAccessReject || reply.Code == radius.CodeAccessChallenge) && !r.AtOnce {
 		if wait := time.Until(r.Received.Add(p.rejectDelay())); wait > 0 {
 			to := r.origin() // all of r that is kept meanwhile
 			p.table.postpone(x, wait, func() { p.answer(x, b, to) })
@@ -286,8 +286,9 @@ func (p *port) endSilent(x *exchange, r *Request, err error) {
 	p.fail("request gets no reply", args...)
 }
 
-// rejectDelay returns how long after its request an Access-Reject may leave. It slows
-// guessing down; the jitter hides how long the verdict took.
+// rejectDelay returns how long after its request an Access-Reject may leave, or an
+// Access-Challenge that asks again after a wrong answer. It slows guessing down; the jitter
+// hides how long the verdict took.
 func (s *Server) rejectDelay() time.Duration {
 	d := cmp.Or(s.RejectDelay, time.Second)
 	if d <= 0 {

@@ -304,6 +304,21 @@ func TestRounds_4_1_4_4_ThreeWrongAnswers(t *testing.T) {
 	})
 }
 
+// A wrong answer to a prompt is one guess like another: it is answered as late, so that it
+// is no faster and the time that its check took is not seen. A prompt comes at once.
+func TestRounds_5_1_AWrongAnswerAtThePromptIsDelayed(t *testing.T) {
+	eachProtocol(t, everyProtocol, func(g *gateway) {
+		var asked *layeh.Packet
+		for _, typed := range []string{"s", "000000", "00000x"} {
+			begin := time.Now()
+			asked = g.wantAsked(g.types(typed, asked), nil)
+			if took := time.Since(begin); (took >= time.Second) != (typed != "s") {
+				g.Errorf("%s: %q is answered after %v", g.protocol, typed, took)
+			}
+		}
+	})
+}
+
 func TestRounds_5_2_LockedInMidRound(t *testing.T) {
 	eachProtocol(t, everyProtocol, func(g *gateway) {
 		g.engine.Lockout.Failures = 2
