@@ -140,39 +140,41 @@ Files that are there already stay as they are.`,
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			written, err := writeLetters(args[0])
+			written, there, err := writeLetters(args[0])
 			if err == nil {
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%s written to %s\n", plural(written, "file"), args[0])
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%s written to %s, %d were there already\n", plural(written, "file"), args[0], there)
 			}
 			return err
 		},
 	}
 }
 
-// writeLetters writes the templates that are not there and returns how many it wrote.
-func writeLetters(dir string) (written int, err error) {
+// writeLetters writes the templates that are not there. It returns how many it wrote, and how
+// many were there.
+func writeLetters(dir string) (written, there int, err error) {
 	letters := email.Defaults()
 	names, err := fs.Glob(letters, "*")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, name := range names {
 		text, err := fs.ReadFile(letters, name)
 		if err != nil {
-			return written, err
+			return written, there, err
 		}
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
+			there++
 			continue
 		}
 		if err != nil {
-			return written, err
+			return written, there, err
 		}
 		_, err = f.Write(text)
 		if err := errors.Join(err, f.Close()); err != nil {
-			return written, err
+			return written, there, err
 		}
 		written++
 	}
-	return written, nil
+	return written, there, nil
 }

@@ -70,7 +70,7 @@ func showTokens(out io.Writer, tokens []web.Token) error {
 	for _, t := range tokens {
 		kind, used := fmt.Sprintf("%s %s, %d digits", strings.ToUpper(t.Kind), t.Algorithm, t.Digits), "never used"
 		switch {
-		case t.Counter != nil:
+		case t.Counter != nil && *t.Counter > 0:
 			used = fmt.Sprintf("counter before %d", *t.Counter)
 		case t.Used != nil:
 			used = t.Used.Local().Format(time.DateTime)
