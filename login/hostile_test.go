@@ -15,6 +15,7 @@ import (
 	"radpush/store"
 )
 
+// Two servers on one store, and somebody who types the same thing many times at once at both:
 // whatever it is that was typed, it lets in once.
 func TestCodes_3_2_4_1_4_2_4_3_GoodOnceOnTwoServers(t *testing.T) {
 	for name, begin := range map[string]func(t *testing.T, h *house) login.Attempt{
@@ -73,6 +74,7 @@ func TestCodes_3_2_4_1_4_2_4_3_GoodOnceOnTwoServers(t *testing.T) {
 	}
 }
 
+// Hashing a PIN takes time, in which nothing has been counted yet. All the same no more guesses
 // are judged than the account has tries.
 func TestLockout_5_1_ParallelGuessesOfAPINOnTwoServers(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
@@ -146,6 +148,7 @@ func TestGrid_4_2_PicturesAreBounded(t *testing.T) {
 	})
 }
 
+// A man between NAS and server may play a packet again. What is for a server that has died
 // before it could answer is not for him.
 func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -165,6 +168,7 @@ func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
 	})
 }
 
+// A stranger who can make up a State, or speaks MS-CHAPv2, does not learn from what he is told
 // whether there is such a user.
 func TestEnumeration_7_3_TheSameIsToldOfWhoIsNotThere(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
@@ -190,6 +194,7 @@ func TestEnumeration_7_3_TheSameIsToldOfWhoIsNotThere(t *testing.T) {
 	})
 }
 
+// The thief of a phone whose clock is off has been asked for its next code when the phone is
 // suspended.
 func TestOTP_3_4_9_3_ASuspendedDeviceResynchronizesNothing(t *testing.T) {
 	withPhone(t, func(t *testing.T, h *house, p *phone) {
@@ -212,6 +217,7 @@ func TestOTP_3_4_9_3_ASuspendedDeviceResynchronizesNothing(t *testing.T) {
 	})
 }
 
+// Clients of one group share rounds. What one of them must not have sent is not sent there
 // because another one began it.
 func TestRounds_1_11_8_2_NothingAtThePromptOfAnotherClient(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
@@ -232,6 +238,7 @@ func TestRounds_1_11_8_2_NothingAtThePromptOfAnotherClient(t *testing.T) {
 	})
 }
 
+// Operators read in a letter which account is locked, not what a stranger has typed before its
 // name.
 func TestAlerts_5_4_TheAccountIsNamedAsItIs(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
