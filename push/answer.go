@@ -24,8 +24,7 @@ func (b *Broker) Check(ctx context.Context, a Answer) (Challenge, Device, error)
 		return Challenge{}, Device{}, ErrUnauthentic
 	case err != nil:
 		return Challenge{}, Device{}, fmt.Errorf("push: check answer: %w", err)
-	case d.Suspended, d.User != c.User, !a.Decision.decides(),
-		!d.Verify(Statement(c.ID, a.Decision, a.Number, c.Shown), a.Signature):
+	case d.Suspended, d.User != c.User, !a.Decision.decides(), !d.signed(&c, &a):
 		return Challenge{}, Device{}, ErrUnauthentic
 	}
 	return c, d, nil

@@ -12,10 +12,13 @@ import (
 	"io/fs"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"radpush/push/pipush"
 )
 
 const (
@@ -29,7 +32,8 @@ const (
 func (d *Device) Active() bool { return !d.Suspended && !d.Address.Gone }
 
 // Verify reports whether signature is the device's over message: ECDSA with SHA-256
-// (ES256), as ASN.1 or, as WebCrypto makes it, as r and s in 64 octets.
+// (ES256), as ASN.1 or, as WebCrypto makes it, as r and s in 64 octets. It is never that of
+// a PIPush: what such a device signs cannot be taken for anything else.
 func (d *Device) Verify(message, signature []byte) bool {
 	key, err := parseKey(d.Key)
 	if err != nil {
@@ -69,7 +73,11 @@ func (d *Device) Validate() error {
 	if d.Kind == "" || len(d.Kind) > maxName || !utf8.ValidString(d.Kind) {
 		return fmt.Errorf("%w: it needs a kind", ErrInvalid)
 	}
-	if _, err := parseKey(d.Key); err != nil {
+	_, err := parseKey(d.Key)
+	if d.Kind == PIPush {
+		err = pipush.CheckKey(d.Key)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: key: %w", ErrInvalid, err)
 	}
 	return nil
@@ -125,27 +133,37 @@ func (b *Broker) CheckDevice(d Device) error {
 	return b.ringable(d.Address)
 }
 
-// AddDevice adds a device to d.User and returns it with its ID. A user has 20 devices at
-// most; parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
+// AddDevice adds a device to d.User and returns it with its ID, which is made up unless d is a
+// Pairing's. One that is there already is fs.ErrExist. A user has 20 devices at most;
+// parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
 func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
 	if err := b.CheckDevice(d); err != nil {
 		return d, err
 	}
-	d.ID = devicesOf(d.User) + rand.Text()
-	if d.User == "" || len(d.ID) > maxID || !utf8.ValidString(d.User) {
+	if d.Kind != PIPush {
+		d.ID = devicesOf(d.User) + rand.Text()
+	}
+	if d.User == "" || len(d.ID) > maxID || !utf8.ValidString(d.User) || !strings.HasPrefix(d.ID, devicesOf(d.User)) {
 		return d, fmt.Errorf("%w: no user has such a key", ErrInvalid)
 	}
 	have, err := b.DevicesOf(ctx, d.User)
 	switch {
 	case err != nil:
 		return d, err
+	case slices.ContainsFunc(have, func(old Device) bool { return old.ID == d.ID }):
+		return d, fmt.Errorf("push: add device: %w", fs.ErrExist)
 	case len(have) >= maxDevices:
 		return d, fmt.Errorf("%w: the user has %d already", ErrInvalid, len(have))
 	}
 	if d.Created.IsZero() {
 		d.Created = time.Now()
 	}
-	err = b.Devices.Update(ctx, d.ID, func(*Device) (*Device, error) { return &d, nil })
+	err = b.Devices.Update(ctx, d.ID, func(old *Device) (*Device, error) {
+		if old != nil {
+			return nil, fs.ErrExist
+		}
+		return &d, nil
+	})
 	if err != nil {
 		return d, fmt.Errorf("push: add device: %w", err)
 	}
@@ -239,8 +257,12 @@ func (b *Broker) SetAddress(ctx context.Context, id string, a Address) error {
 }
 
 // RemoveDevice removes a device. It cannot answer open challenges any more; the other
-// devices can (statement 9.3).
+// devices can (statement 9.3). Its pairing goes first: what a crash leaves behind is a device
+// without one, which can do nothing.
 func (b *Broker) RemoveDevice(ctx context.Context, id string) error {
+	if err := b.unpair(ctx, id); err != nil {
+		return fmt.Errorf("push: remove device: %w", err)
+	}
 	return b.change(ctx, id, func(*Device) *Device { return nil })
 }
 
@@ -260,8 +282,8 @@ func (b *Broker) change(ctx context.Context, id string, fn func(*Device) *Device
 	return nil
 }
 
-// RemoveUser removes all that is kept of a user: codes that are not redeemed, devices,
-// and the list of recent challenges. The challenges themselves stay until Prune.
+// RemoveUser removes all that is kept of a user: codes that are not redeemed, pairings,
+// devices, and the list of recent challenges. The challenges themselves stay until Prune.
 func (b *Broker) RemoveUser(ctx context.Context, user string) error {
 	for e, err := range b.Enrolments.All(ctx, "") {
 		if err == nil && e.User == user {
@@ -269,6 +291,14 @@ func (b *Broker) RemoveUser(ctx context.Context, user string) error {
 		}
 		if err != nil {
 			return fmt.Errorf("push: remove user's enrolments: %w", err)
+		}
+	}
+	for p, err := range b.pairings(ctx) {
+		if err == nil && p.User == user {
+			err = remove(ctx, b.Pairings, p.Serial)
+		}
+		if err != nil {
+			return fmt.Errorf("push: remove user's pairings: %w", err)
 		}
 	}
 	devices, err := b.DevicesOf(ctx, user)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Prune removes the challenges and enrolment codes that ended before a time and returns
-// how many. Each is an update of its own, so that no login waits for the rest. A record
+// Prune removes the challenges, enrolment codes and pairings that ended before a time and
+// returns how many. Each is an update of its own, so that no login waits for the rest. A record
 // that cannot be read or removed is left; the first such error is returned at the end.
 func (b *Broker) Prune(ctx context.Context, before time.Time) (n int, err error) {
 	note := func(e error) {
@@ -27,6 +27,18 @@ func (b *Broker) Prune(ctx context.Context, before time.Time) (n int, err error)
 	for c, e := range b.Enrolments.All(ctx, "") {
 		if e == nil && c.Expires.Before(before) {
 			if e = remove(ctx, b.Enrolments, c.ID); e == nil {
+				n++
+			}
+		}
+		note(e)
+	}
+	for p, e := range b.pairings(ctx) {
+		old := false
+		if e == nil {
+			old, e = b.pruned(ctx, &p, before)
+		}
+		if old {
+			if e = remove(ctx, b.Pairings, p.Serial); e == nil {
 				n++
 			}
 		}

@@ -1,7 +1,8 @@
 // Package push asks users on their devices: "is this you?"
 //
-// The [Broker] keeps four kinds of record. An [Enrolment] is a code, and a [Device] the
-// phone, browser or terminal that has enrolled a key with it. A [Challenge] is one question,
+// The [Broker] keeps five kinds of record. An [Enrolment] is a code, and a [Device] the
+// phone, browser or terminal that has enrolled a key with it; a [Pairing] is both for an app
+// that is not ours. A [Challenge] is one question,
 // with exactly what is shown to the user and, in the end, how it was answered. A [Recent]
 // lists the newest challenges of one user, so that one login is one push.
 //
@@ -40,8 +41,8 @@ type Device struct {
 	ID      string // UserKey, a slash, a random text: the devices of a user are one prefix
 	User    string // key of the user's record
 	Name    string // "alice's phone"
-	Kind    string // "terminal", "page", "native"
-	Key     []byte // P-256 public key, DER SubjectPublicKeyInfo (RFC 5480)
+	Kind    string // "terminal", "page", "native", PIPush
+	Key     []byte // P-256 public key, of a PIPush an RSA key, DER SubjectPublicKeyInfo (RFC 5480)
 	Address Address
 	Created time.Time
 
@@ -157,7 +158,7 @@ type Answer struct {
 	OTP       string    `cbor:"-"` // approve only; never stored
 	Number    string    // approve only: the one that the user chose, with number matching
 	OutOfStep bool      // approve only: the OTP is of the outer window, see Broker.Decide
-	Signature []byte    // by the device's key over Statement, see Device.Verify
+	Signature []byte    // by the device's key over Statement, see Device.Verify; of a PIPush over pipush.Answer
 	At        time.Time // when it arrived here, by this server's clock; Decide fills in a zero one
 }
 
@@ -272,6 +273,7 @@ type Broker struct {
 	Challenges Records[Challenge]
 	Recent     Records[Recent]
 	Enrolments Records[Enrolment]
+	Pairings   Records[Pairing]  // nil: no privacyIDEA Authenticator can enrol
 	Ringers    map[string]Ringer // by Address.Service
 	Limits     Limits
 	Log        *slog.Logger // nil: nothing is logged
