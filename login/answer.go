@@ -14,7 +14,7 @@ import (
 )
 
 // Answer judges what a device said, where it arrives: the signature, then for an approval
-// the OTP, which is used up, then whether it came first. The request that waits only
+// the OTP, which is used up (see approve), then whether it came first. The request that waits only
 // reads the result (statements 2.6 to 2.8, 2.10). Its errors are the store's and
 // push.ErrUnauthentic.
 func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error) {
@@ -24,7 +24,7 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 	}
 	matches := a.Number == c.Number
 	if a.Decision == push.Approved && matches && c.At(a.At) == push.Open {
-		result, err := e.spendOTP(ctx, c, d, a)
+		result, err := e.approve(ctx, c, d, a)
 		if err != nil || result != push.Accepted && result != push.OuterWindow {
 			return result, err
 		}
@@ -41,6 +41,33 @@ func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 		return "", err
 	}
 	return result, e.denied(ctx, &c)
+}
+
+// approve judges what an approval needs beside the signature. A device has an OTP secret, and
+// spends a code of it with each approval; a privacyIDEA Authenticator has none to send. Which
+// of them it is stands in the device's record since it was enrolled, and goes with the kind
+// of its key (push.Device.Validate): no answer says it.
+func (e *Engine) approve(ctx context.Context, c push.Challenge, d push.Device, a push.Answer) (push.Result, error) {
+	if d.Kind != push.PIPush {
+		return e.spendOTP(ctx, c, d, a)
+	}
+	result := push.Refused
+	err := e.Users.Update(ctx, c.User, func(u *User) (*User, error) {
+		result = push.Refused
+		if u == nil || u.Lock.Holds(a.At) {
+			return nil, errKeep
+		}
+		result = push.Accepted
+		if u.Failures == 0 && u.Lock.Since.IsZero() {
+			return nil, errKeep
+		}
+		u.refund()
+		return u, nil
+	})
+	if err != nil && err != errKeep {
+		return "", fmt.Errorf("login: approve: %w", err)
+	}
+	return result, nil
 }
 
 // deviceSteps is how far, in steps, the clock of a device may be off: as far as the

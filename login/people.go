@@ -27,6 +27,8 @@ type Devices interface {
 	RemoveUser(ctx context.Context, user string) error
 	NewEnrolment(ctx context.Context, user string, expires time.Time) (code string, err error)
 	Redeem(ctx context.Context, code string) (user string, err error)
+	NewPairing(ctx context.Context, user string, expires time.Time) (serial, credential string, err error)
+	Pair(ctx context.Context, serial, credential string, key []byte) (push.Pairing, error)
 }
 
 // maxTokens bounds the record of a user, and the work that one guess can cause.
@@ -173,6 +175,9 @@ func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Durat
 // fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
 func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
 	var t otp.Token
+	if d.Kind == push.PIPush {
+		return d, t, fmt.Errorf("%w: it has no OTP secret: see Pair", push.ErrInvalid)
+	}
 	if err := e.Devices.CheckDevice(d); err != nil { // before the code is used up
 		return d, t, err
 	}
