@@ -100,10 +100,10 @@ func (e *Engine) method(ctx context.Context, a *Attempt, trigger string, push bo
 		return NoMethod, Locked, nil
 	}
 	client := e.Clients[a.Client]
-	have := Enrolled{
-		SMS:     user.Phone != "" && e.SMS != nil && client.allows(BySMS),
-		Email:   user.Email != "" && user.EmailCodes && e.Post != nil && client.allows(ByEmail),
-		Grid:    user.Grid != nil && client.allows(ByGrid),
+	has := Enrolled{
+		SMS:     user.Phone != "" && e.SMS != nil,
+		Email:   user.Email != "" && user.EmailCodes && e.Post != nil,
+		Grid:    user.Grid != nil,
 		Prefers: user.Prefers,
 	}
 	if a.State != "" && push {
@@ -112,20 +112,22 @@ func (e *Engine) method(ctx context.Context, a *Attempt, trigger string, push bo
 			return NoMethod, UnknownState, nil
 		}
 		m := user.Rounds[rounds[0]].Method
-		if trigger == "" && (m == ByOTP || m == ByPush || have.has(m)) {
+		if trigger == "" && (m == ByOTP || m == ByPush || client.allowed(has).has(m)) {
 			return m, "", nil // the same again (statement 1.11)
 		}
 	}
-	if push && !client.NoPush {
-		if have.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
+	if push {
+		if has.Push, err = e.Push.Available(ctx, UserKey(a.User)); err != nil {
 			return NoMethod, "", fmt.Errorf("login: look for devices: %w", err)
 		}
 	}
-	m := have.Method(trigger)
-	if m == NoMethod {
-		return m, NothingEnrolled, nil
+	switch m := client.allowed(has).Method(trigger); {
+	case m != NoMethod:
+		return m, "", nil
+	case has.Method(trigger) != NoMethod:
+		return NoMethod, NotAllowed, nil
 	}
-	return m, "", nil
+	return NoMethod, NothingEnrolled, nil
 }
 
 // instead starts what the user has instead of a push that could not be (statements 1.7,
@@ -135,7 +137,7 @@ func (e *Engine) instead(ctx context.Context, a *Attempt, trigger string, why Re
 	switch {
 	case err != nil:
 		return Verdict{}, err
-	case none == NothingEnrolled:
+	case none == NothingEnrolled || none == NotAllowed:
 		return e.reject(ctx, a, ByPush, why)
 	case none != "":
 		return e.reject(ctx, a, NoMethod, none)
@@ -274,7 +276,13 @@ func (e *Engine) reject(ctx context.Context, a *Attempt, m Method, why Reason) (
 		}
 	case NothingEnrolled:
 		v.Message = sayNothing
-	case WrongPasscode, ReplayedCode, OuterWindow, UnseenPIN:
+	case NotAllowed:
+		if m == NoMethod {
+			v.Message = sayNothing
+		} else {
+			v.Retry = true
+		}
+	case WrongPasscode, WrongPIN, ReplayedCode, OuterWindow, UnseenPIN:
 		v.Retry = true
 	case NotSent:
 		v.Message = sayNotSent

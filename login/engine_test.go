@@ -180,3 +180,24 @@ func TestErrors_5_5_5_6_NothingIsAcceptedWithoutItsRecord(t *testing.T) {
 		})
 	})
 }
+
+// Operators read that it was the client's policy; users read what anybody would.
+func TestActivity_6_4_TheReasonNamesTheClientsPolicy(t *testing.T) {
+	withRounds(t, func(t *testing.T, h *house) {
+		h.enrol(t, "alice")
+		h.Clients = map[string]login.Client{
+			"codes": {Name: "codes", NoPush: true, Methods: []login.Method{login.ByOTP}},
+			"push":  {Name: "push", Methods: []login.Method{}},
+		}
+		for passcode, client := range map[string]string{"": "codes", "s": "codes", h.typedToken(t).Code(1): "push"} {
+			a := attempt(passcode)
+			a.Client = client
+			got := h.login(t, a)
+			wantVerdict(t, got, login.Reject, login.NotAllowed)
+			a.User = "nobody"
+			if stranger := h.login(t, a); got.Message != stranger.Message || got.Retry != stranger.Retry {
+				t.Errorf("%q: alice reads %q, nobody %q", passcode, got.Message, stranger.Message)
+			}
+		}
+	})
+}

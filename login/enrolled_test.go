@@ -122,7 +122,7 @@ func TestPIN_3_5_SetAndRemoved(t *testing.T) {
 		if !strings.HasPrefix(u.PIN.Hash, "$argon2id$") || u.PIN.Octets != 13 {
 			t.Errorf("kept as %+v", u.PIN)
 		}
-		wantVerdict(t, h.login(t, at(tok.Code(tok.Step(time.Now())), "")), login.Reject, login.WrongPasscode)
+		wantVerdict(t, h.login(t, at(tok.Code(tok.Step(time.Now())), "")), login.Reject, login.WrongPIN)
 		wantVerdict(t, h.login(t, at("Correct horse"+tok.Code(tok.Step(time.Now())), "")), login.Accept, login.CodeAccepted)
 		time.Sleep(time.Minute)
 		if err := h.RemovePIN(t.Context(), "alice"); err != nil {

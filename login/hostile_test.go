@@ -229,7 +229,7 @@ func TestRounds_1_11_8_2_NothingAtThePromptOfAnotherClient(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		a := at("", v.State)
 		a.Client = "strict"
-		wantVerdict(t, h.login(t, a), login.Reject, login.NothingEnrolled)
+		wantVerdict(t, h.login(t, a), login.Reject, login.NotAllowed)
 		h.sms.code(t, 1)
 
 		h.SMS = nil // as the configuration has it now

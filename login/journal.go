@@ -89,8 +89,8 @@ type fold struct {
 // stranger reports whether the name is one that anybody can make up.
 func (f fold) stranger() bool {
 	switch f.Reason {
-	case WrongPasscode, ReplayedCode, OuterWindow, UnseenPIN, Locked, NothingEnrolled, PushElsewhere, PushPaused, CoolingDown,
-		Undelivered, NotSent, TooManySent, CodeSent, GridShown:
+	case WrongPasscode, WrongPIN, ReplayedCode, OuterWindow, UnseenPIN, Locked, NothingEnrolled, NotAllowed, PushElsewhere,
+		PushPaused, CoolingDown, Undelivered, NotSent, TooManySent, CodeSent, GridShown:
 		return false
 	}
 	return f.User != ""

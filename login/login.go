@@ -69,6 +69,15 @@ type Client struct {
 // allows reports whether the client's policy has a method.
 func (c Client) allows(m Method) bool { return c.Methods == nil || slices.Contains(c.Methods, m) }
 
+// allowed returns what the client's policy leaves of what a user has.
+func (c Client) allowed(has Enrolled) Enrolled {
+	has.Push = has.Push && !c.NoPush
+	has.SMS = has.SMS && c.allows(BySMS)
+	has.Email = has.Email && c.allows(ByEmail)
+	has.Grid = has.Grid && c.allows(ByGrid)
+	return has
+}
+
 // An Outcome is what becomes of an attempt. The zero Outcome rejects.
 type Outcome uint8
 
@@ -93,6 +102,7 @@ const (
 	TooManySent     Reason = "too many codes sent"
 	UnseenPIN       Reason = "PIN cannot be checked with this protocol, only with PAP"
 	WrongPasscode   Reason = "wrong passcode"
+	WrongPIN        Reason = "PIN wrong or missing"
 	ReplayedCode    Reason = "code used before"
 	DeniedNotMe     Reason = "user rejected the sign-in: it wasn't me"
 	WrongNumber     Reason = "wrong number chosen on the device"
@@ -103,6 +113,7 @@ const (
 	Locked          Reason = "account locked"
 	UnknownUser     Reason = "unknown user"
 	NothingEnrolled Reason = "nothing enrolled that this passcode asks for"
+	NotAllowed      Reason = "the client's push and methods do not allow it"
 	PushElsewhere   Reason = "another sign-in of this user waits for an answer"
 	PushPaused      Reason = "too many unanswered pushes"
 	CoolingDown     Reason = "recently denied by the user"

@@ -348,8 +348,8 @@ func TestOTP_3_5_PIN(t *testing.T) {
 		}
 		h.set(t, func(u *login.User) { u.PIN = login.PIN{Hash: hash, Octets: 4} })
 		code := tok.Code(tok.Step(time.Now()))
-		wantVerdict(t, h.login(t, at(code, "")), login.Reject, login.WrongPasscode)
-		wantVerdict(t, h.login(t, at("3142"+code, "")), login.Reject, login.WrongPasscode)
+		wantVerdict(t, h.login(t, at(code, "")), login.Reject, login.WrongPIN)
+		wantVerdict(t, h.login(t, at("3142"+code, "")), login.Reject, login.WrongPIN)
 		a := at("", "")
 		a.Passcode = opaque("3141" + code)
 		wantVerdict(t, h.login(t, a), login.Reject, login.UnseenPIN)

@@ -122,6 +122,8 @@ func (j *judge) match(u *User, rounds []int) (before bool) {
 	}
 	if allows(ByBackup) {
 		j.matchBackup(u, p)
+	} else if !allows(ByOTP) && len(rounds) == 0 { // it was compared with nothing
+		j.reason = NotAllowed
 	}
 	return false
 }
@@ -137,6 +139,7 @@ func (j *judge) withoutPIN(u *User) Passcode {
 	case !ok:
 		j.reason = UnseenPIN
 	case len(text) <= u.PIN.Octets:
+		j.reason = WrongPIN
 	case j.pin != u.PIN.Hash:
 		hash, pin := u.PIN.Hash, text[:u.PIN.Octets]
 		j.needs = func(ctx context.Context) (err error) {
@@ -146,6 +149,8 @@ func (j *judge) withoutPIN(u *User) Passcode {
 		}
 	case j.pinRight:
 		return plain(text[u.PIN.Octets:])
+	default:
+		j.reason = WrongPIN
 	}
 	return nil
 }
