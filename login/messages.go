@@ -27,7 +27,7 @@ const (
 
 	sayWrong    = "That was not right."
 	sayRecent   = "A code was sent a moment ago."
-	sayNextCode = "The clock of your token is off. Wait for its next code, then type that."
+	sayNextCode = "Your token is out of step. Wait for its next code, then type that."
 	sayNumber   = "Choose %s on your phone, then go on here and leave the answer empty."
 	sayMismatch = "Another number was chosen on your phone than the sign-in showed."
 	sayGrid     = "Type the digits on your pattern:"
