@@ -147,6 +147,9 @@ func TestRinger_2_16_NobodyListens(t *testing.T) {
 	}
 }
 
+// elsewhere sends what knows no better to the same place again.
+func elsewhere(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect) }
+
 func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -157,7 +160,7 @@ func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 		"topic":       {apnstest.Refuse(400, "TopicDisallowed"), "400 TopicDisallowed: check that the topic is the app's bundle ID"},
 		"renewals":    {apnstest.Refuse(429, "TooManyProviderTokenUpdates"), "another server uses a key of this team"},
 		"size":        {apnstest.Refuse(413, "PayloadTooLarge"), "413 PayloadTooLarge"},
-		"redirect":    {apnstest.Body(307, "text/plain", ""), "307: redirects are not followed"},
+		"redirect":    {elsewhere, "307: redirects are not followed"},
 		"page":        {apnstest.Body(404, "text/html", "<html>secret</html>"), "404"},
 		"other JSON":  {apnstest.Body(400, "application/json", `{"reason":["secret"],"timestamp":"secret","StatusCode":200}`), "400"},
 		"own words":   {apnstest.Body(400, "application/json", `{"reason":"secret\n\u001b[31m"}`), "400"},

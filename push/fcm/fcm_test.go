@@ -267,6 +267,14 @@ func TestRinger_Check(t *testing.T) {
 	}
 }
 
+func TestRinger_2_16_WithoutCredentialsNobodyIsRung(t *testing.T) {
+	test(t, func(t *testing.T, w *world) {
+		w.Credentials = fcm.Credentials{}
+		_, err := w.ring(t, challenge())
+		w.says(t, err, "fcm: ring: there are no credentials")
+	})
+}
+
 func TestRinger_9_1_ATokenIsPrintable(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
 		for token, ok := range map[string]bool{

@@ -16,11 +16,7 @@ import (
 	firebase "firebase.google.com/go/v4"
 	"firebase.google.com/go/v4/messaging"
 	"google.golang.org/api/option"
-
-	"radpush/push"
 )
-
-var _ push.Ringer = (*Ringer)(nil)
 
 const (
 	googleHost = "https://fcm.googleapis.com"
@@ -89,6 +85,10 @@ func (r *Ringer) try(ctx context.Context, m *messaging.Message) error {
 
 // open makes the client.
 func (r *Ringer) open() {
+	if r.Credentials.config == nil {
+		r.broken = errors.New("there are no credentials")
+		return
+	}
 	dial := r.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: tryTime}).DialContext

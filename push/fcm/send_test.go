@@ -225,6 +225,9 @@ func TestRinger_2_16_NobodyListens(t *testing.T) {
 	}
 }
 
+// elsewhere sends what knows no better to the same place again.
+func elsewhere(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect) }
+
 func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -237,7 +240,7 @@ func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 		"message": {fcmtest.Body(400, "application/json", `{"error":{"status":"INVALID_ARGUMENT","message":"secret","details":[
 			{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"INVALID_ARGUMENT"},
 			{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"message.android.ttl","description":"secret"}]}]}}`), "400 Bad Request"},
-		"redirect":       {fcmtest.Body(307, "text/plain", ""), "307 Temporary Redirect: redirects are not followed"},
+		"redirect":       {elsewhere, "307 Temporary Redirect: redirects are not followed"},
 		"redirect, JSON": {fcmtest.Body(302, "application/json", `{"name":"secret"}`), "302 Found: redirects are not followed"},
 		"page":           {fcmtest.Body(418, "text/html", "<html>secret</html>"), "418"},
 		"no JSON":        {fcmtest.Body(200, "text/html", "<html>secret</html>"), "not one of FCM"},
@@ -262,6 +265,7 @@ func TestRinger_2_16_ARefusalOfTheOAuthServerSaysWhatToDo(t *testing.T) {
 	}{
 		"key":      {fcmtest.RefuseToken(400, "invalid_grant"), "the OAuth server: 400 invalid_grant: check that the service account and its key still exist"},
 		"page":     {fcmtest.Body(403, "text/html", "<html>secret</html>"), "the OAuth server: 403 Forbidden"},
+		"redirect": {elsewhere, "the OAuth server: 307 Temporary Redirect"},
 		"no JSON":  {fcmtest.Body(200, "text/html", "<html>secret</html>"), "the OAuth server answered something else than a token"},
 		"no token": {fcmtest.Body(200, "application/json", `{"expires_in":3600}`), "the OAuth server answered something else than a token"},
 	} {
