@@ -24,7 +24,7 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
 	"radius":                   {nil, "it never sees a user"},
 	"radius/radiustest":        {[]string{"radius"}, "it stands in for a NAS and the network"},
@@ -40,6 +40,10 @@ var arrows = map[string]struct {
 	"push":                     {[]string{"push/pipush"}, "devices and challenges, nothing of logins"},
 	"push/pipush":              {nil, "leaf: the messages of an app that is not ours"},
 	"push/pipush/pipushtest":   {nil, "it stands in for that app, and shares no code with what it judges"},
+	"push/apns":                {[]string{"push"}, "a push service rings devices and knows no logins"},
+	"push/apns/apnstest":       {nil, "it stands in for a push service"},
+	"push/fcm":                 {[]string{"push"}, "a push service rings devices and knows no logins"},
+	"push/fcm/fcmtest":         {nil, "it stands in for a push service"},
 	"push/webpush":             {[]string{"push"}, "a push service rings devices and knows no logins"},
 	"push/webpush/webpushtest": {nil, "it stands in for a push service and for a browser"},
 	"store":                    {nil, "leaf: it does not know what it keeps"},
@@ -59,6 +63,8 @@ var foreign = map[string]struct {
 	"go.etcd.io/bbolt":                      {[]string{"store/bolt"}, "the other packages know store.Backend"},
 	"layeh.com/radius":                      {[]string{"radius", "radius/access", "radius/radiustest", "dictionary", "cmd/radpush"}, "a codec: logins and devices never see a packet"},
 	"github.com/SherClockHolmes/webpush-go": {[]string{"push/webpush"}, "push services are rung there"},
+	"github.com/sideshow/apns2":             {[]string{"push/apns"}, "push services are rung there"},
+	"firebase.google.com/go":                {[]string{"push/fcm"}, "push services are rung there"},
 	"github.com/spf13/cobra":                {[]string{"cmd/radpush"}, "commands are there"},
 	"github.com/goccy/go-yaml":              {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
 	"github.com/danielgtaylor/":             {[]string{"web"}, "the API is there"},
@@ -66,7 +72,7 @@ var foreign = map[string]struct {
 	"github.com/pquerna/otp":                {nil, "it has no guard against replay and makes one code at a time; package otp is held to it by its tests"},
 	"log":                                   {nil, "log/slog, by a field"},
 	"math/rand":                             {nil, "math/rand/v2"},
-	"math/rand/v2":                          {[]string{"login", "otp/email", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
+	"math/rand/v2":                          {[]string{"login", "otp/email", "push/apns", "push/fcm", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 
