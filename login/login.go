@@ -96,7 +96,7 @@ const (
 	CodeAccepted    Reason = "code accepted"
 	Resynchronized  Reason = "code accepted, token resynchronized"
 	OuterWindow     Reason = "Outer Window Authentication"
-	CodeSent        Reason = "code sent"
+	CodeSent        Reason = "sending a code"
 	GridShown       Reason = "grid shown"
 	NotSent         Reason = "code could not be sent"
 	TooManySent     Reason = "too many codes sent"
