@@ -226,7 +226,9 @@ func TestRinger_2_16_NobodyListens(t *testing.T) {
 }
 
 // elsewhere sends what knows no better to the same place again.
-func elsewhere(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect) }
+func elsewhere(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+}
 
 func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 	for name, c := range map[string]struct {
