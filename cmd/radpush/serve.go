@@ -30,7 +30,10 @@ func newServeCommand(file *configFile) *cobra.Command {
 		Short: "Run the server",
 		Long: `Serve runs the server until SIGTERM or SIGINT. Then it reads no more requests, answers
 what it can in a few seconds and ends. Logins that are still held are not rejected: the
-server that starts next finds them again when the NAS retransmits.`,
+server that starts next finds them again when the NAS retransmits.
+
+The configuration is read once: restart the server after a change. The files of the
+certificate are read again when they change.`,
 		Example: "  radpush config check && radpush serve",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
