@@ -90,7 +90,7 @@ type fold struct {
 func (f fold) stranger() bool {
 	switch f.Reason {
 	case WrongPasscode, WrongPIN, ReplayedCode, OuterWindow, UnseenPIN, Locked, NothingEnrolled, NotAllowed, PushElsewhere,
-		PushPaused, CoolingDown, Undelivered, NotSent, TooManySent, CodeSent, GridShown:
+		PushPaused, CoolingDown, Undelivered, NotSent, TooManySent, CodeSent, GridShown, UnknownState:
 		return false
 	}
 	return f.User != ""

@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,29 @@ func TestActivity_6_6_RepeatsAreFolded(t *testing.T) {
 		}
 		if told != 10000 || len(rows) > 60 {
 			t.Errorf("%d rows tell of %d tries", len(rows), told)
+		}
+	})
+}
+
+// Whoever makes names up without end does not hide what is tried with those that there are.
+func TestActivity_6_6_MadeUpNamesHideNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.AddUser(t.Context(), "bob")
+		try := func(user string) {
+			a := at("guess", "no such State")
+			a.User = user
+			h.login(t, a)
+		}
+		for range 100 {
+			try(rand.Text())
+		}
+		for range 10 {
+			try("bob")
+		}
+		try("alice")
+		if rows := h.rows(t); !slices.ContainsFunc(rows, func(r login.Row) bool { return r.User == "alice" }) {
+			t.Error("no row tells of alice")
 		}
 	})
 }
