@@ -4,6 +4,9 @@ STATICCHECK_VERSION := v0.8.2
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 
+# Parts of Google's libraries that nothing here uses: a third of the program's size.
+TAGS := disable_grpc_modules,grpcnotrace
+
 # A commit is stamped into the program only where git can tell it.
 VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
@@ -19,7 +22,7 @@ run: build ## run a server to play with; it keeps its state in ./var
 	@bin/radpush playground var
 
 build: ## build bin/radpush, one static file
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/radpush ./cmd/radpush
+	CGO_ENABLED=0 go build -tags $(TAGS) -trimpath -buildvcs=$(VCS) -o bin/radpush ./cmd/radpush
 
 # The race detector needs cgo, so a C compiler that can link.
 test: ## run all tests, with the race detector where there is a C compiler

@@ -67,8 +67,15 @@ metrics.`,
 func showActivity(out io.Writer, rows []web.Activity) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "TIME\tUSER\tCLIENT\tFROM\tMETHOD\tRESULT\tTOOK\tREASON")
+	decided := map[string]bool{} // pushes whose end is a row
+	for _, r := range rows {
+		decided[r.Challenge] = decided[r.Challenge] || r.Result != string(login.ResultChallenge)
+	}
 	for _, r := range rows {
 		took, reason := "", r.Reason
+		if r.Challenge != "" && !decided[r.Challenge] {
+			reason = "no answer so far, or denied as a mistake"
+		}
 		if r.Took > 0 {
 			took = fmt.Sprintf("%.1fs", r.Took)
 		}

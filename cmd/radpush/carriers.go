@@ -10,7 +10,6 @@ import (
 	"radpush/login"
 	"radpush/otp/email"
 	"radpush/otp/sms"
-	"radpush/push/webpush"
 	"radpush/web"
 )
 
@@ -70,11 +69,6 @@ func (e Email) sender() (*email.Sender, error) {
 		Host: e.Host, Port: e.Port, TLS: email.TLS(e.TLS), Roots: roots,
 		User: e.User, Password: email.Password(e.password), From: e.From, Timeout: e.Timeout.Duration(),
 	}, err
-}
-
-// ringer returns what rings browsers.
-func (w WebPush) ringer(keys webpush.Keys) *webpush.Ringer {
-	return &webpush.Ringer{Keys: keys, Subject: w.Subject, Hosts: w.Hosts}
 }
 
 // authorities reads a PEM file of certificates; nil for none.

@@ -57,6 +57,10 @@ type Config struct {
 	Push Push `yaml:"push"`
 	// WebPush rings the authenticator page, in browsers on phones and desktops.
 	WebPush WebPush `yaml:"webpush"`
+	// APNs rings native apps on Apple's devices.
+	APNs APNs `yaml:"apns"`
+	// FCM rings native apps on Android.
+	FCM FCM `yaml:"fcm"`
 	// OTP is how one-time passwords are judged.
 	OTP OTP `yaml:"otp"`
 	// Lockout is what becomes of an account that is guessed at.
@@ -132,18 +136,6 @@ type Push struct {
 	// Grace is how long an approval is good for the same login tried once more: mostly one
 	// that came after the NAS had given up, which the server cannot tell from one in time.
 	Grace Duration `yaml:"grace" default:"30s" range:"1s..5m"`
-}
-
-// WebPush is what the push services of browsers have to know. The authenticator page works
-// without them as long as it is open.
-type WebPush struct {
-	// Subject is whom a push service can turn to, an e-mail address or an https URL; it turns
-	// Web Push on. radpush makes the keys by which push services know it, webpush.key in
-	// the state directory: with others no page could be rung that has enrolled.
-	Subject string `yaml:"subject" example:"it@example.com"`
-	// Hosts lists push services besides those that browsers use: push.example.com, or
-	// .push.example.com for all names below it.
-	Hosts []string `yaml:"hosts" example:"push.example.com"`
 }
 
 // OTP is how far a token may be off: in the inner window a code is accepted, in the outer one

@@ -24,6 +24,7 @@ func (d *decoder) check(c *Config, public bool) {
 	if len(c.Socket) > maxSocket {
 		d.fault("socket", "the path has %d octets; the system allows %d", len(c.Socket), maxSocket)
 	}
+	d.checkPush(c)
 	d.checkCodes(c)
 	d.warnHold("push.hold", c.Push.Hold)
 	if len(c.Clients) == 0 && !d.bad["clients"] && !d.bad[""] {

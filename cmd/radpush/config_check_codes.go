@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"radpush/otp/email"
-	"radpush/push/webpush"
 )
 
 // checkCodes looks at what carries codes and letters, as the carriers themselves judge it.
@@ -19,27 +18,9 @@ func (d *decoder) checkCodes(c *Config) {
 		}
 	}
 	d.checkSMS(&c.SMS, sender)
-	d.checkWebPush(c.WebPush)
 	d.checkAddresses("alerts.rejection_operators", c.Alerts.RejectionOperators)
 	d.checkAddresses("alerts.lockout_operators", c.Alerts.LockoutOperators)
 	d.warnOfFactors(c)
-}
-
-// checkWebPush looks at what push services are told, with keys that are not kept.
-func (d *decoder) checkWebPush(w WebPush) {
-	switch {
-	case d.anyBad("webpush"):
-	case w.Subject == "" && len(w.Hosts) > 0:
-		d.fault("webpush.hosts", "webpush.subject has to say whom push services can turn to")
-	case w.Subject != "":
-		keys, err := webpush.NewKeys()
-		if err == nil {
-			err = w.ringer(keys).Check()
-		}
-		if err != nil {
-			d.described("webpush", err)
-		}
-	}
 }
 
 // checkEmail returns what takes letters to the mail server, or nil.

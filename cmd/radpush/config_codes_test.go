@@ -1,6 +1,11 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +19,17 @@ func TestConfigCodes(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("0123456789abcdef0123456789abcdef\n"), mode); err != nil {
 			t.Fatal(err)
 		}
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "good.p8"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	const mail = "email: {host: mail.example.com, from: vpn@example.com}\n"
 	for text, want := range map[string]string{
@@ -44,7 +60,14 @@ func TestConfigCodes(t *testing.T) {
 		"webpush: {subject: it@example.com, hosts: push.example.com}":                                                                                                                      "",
 		"webpush: {hosts: push.example.com}": "webpush.subject has to say",
 		"webpush: {subject: nobody}":         "webpush",
-		"codes: {digits: 5}":                 "out of range",
+		"apns: {topic: com.example.signin}":  "which key did Apple make",
+		"apns: {key_id: ABCDE12345}":         "apns.topic has to say",
+		"apns: {topic: com.example.signin, key_file: secret, key_id: ABCDE12345, team_id: FGHIJ67890}":  "key",
+		"apns: {topic: com.example.signin, key_file: good.p8, key_id: ABCDE12345, team_id: FGHIJ67890}": "",
+		"apns: {topic: com.example.signin, key_file: good.p8, key_id: ABCDE12345}":                      "team",
+		"fcm: {credentials_file: public}": "every user can read",
+		"fcm: {credentials_file: secret}": "fcm",
+		"codes: {digits: 5}":              "out of range",
 	} {
 		_, err := parseConfig(filepath.Join(dir, "radpush.yaml"), []byte(text+"\nclients: [{name: a, address: 192.0.2.1, secret: 0123456789abcdef}]"), false)
 		said := ""

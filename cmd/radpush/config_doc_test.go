@@ -42,7 +42,7 @@ func TestConfigSample(t *testing.T) {
 	if len(config.Warnings) > 0 {
 		t.Error("the sample has warnings:", config.Warnings)
 	}
-	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory):.*\n`)
+	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory|fcm|topic|key_file|key_id|team_id|text|credentials_file):.*\n`)
 	all := regexp.MustCompile(`(?m)^( *)#(\S| {2,})`).ReplaceAllString(examples.ReplaceAllString(text, ""), "$1$2")
 	full, err := parseConfig("radpush.yaml", []byte(all), false)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestConfigTags(t *testing.T) {
 	walk(reflect.TypeFor[Config]())
 }
 
-// A manual is made of the comments and tags of the types in config.go and config_codes.go.
+// A manual is made of the comments and tags of the types in config.go, config_codes.go and config_push.go.
 type manual struct {
 	comments map[string]string // by type, or type and field
 	defaults map[string]string // by path
@@ -92,7 +92,7 @@ type manual struct {
 func newManual(t *testing.T) *manual {
 	m := &manual{comments: map[string]string{}}
 	var declarations []ast.Decl
-	for _, name := range []string{"config.go", "config_codes.go"} {
+	for _, name := range []string{"config.go", "config_codes.go", "config_push.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

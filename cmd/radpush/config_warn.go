@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 )
+
+// withText finds templates that put the text in, and the code with it.
+var withText = regexp.MustCompile(`\{\{[^}]*\btext\b`)
 
 // warnOfFactors says what second factors will not do, though every value is good.
 func (d *decoder) warnOfFactors(c *Config) {
@@ -14,6 +18,9 @@ func (d *decoder) warnOfFactors(c *Config) {
 	}
 	if c.Email.Host != "" && c.Email.TLS == "none" && !loopback(c.Email.Host) && !d.anyBad("email") {
 		d.warn("email.tls", "whoever is on the way to %s can read the codes: use starttls or implicit", c.Email.Host)
+	}
+	if i := slices.IndexFunc(c.SMS.Args, withText.MatchString); i >= 0 {
+		d.warn(fmt.Sprintf("sms.args[%d]", i), "everybody on this machine can read the arguments of a running program: leave {{text}} to its standard input")
 	}
 	for i, client := range c.Clients {
 		path := fmt.Sprintf("clients[%d]", i)

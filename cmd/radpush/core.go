@@ -15,7 +15,6 @@ import (
 	"radpush/otp/email"
 	"radpush/password"
 	"radpush/push"
-	"radpush/push/webpush"
 	"radpush/store"
 	"radpush/store/bolt"
 )
@@ -81,24 +80,11 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		c.engine.URL = cfg.Web.URL
 		c.engine.Pictures = store.Table[login.Picture]{Backend: db, Prefix: "picture", Sealer: sealer}
 	}
-	if err := errors.Join(c.ringers(cfg), c.carriers(cfg, sealer, log)); err != nil {
+	c.broker.Ringers, c.vapid, err = cfg.ringers()
+	if err := errors.Join(err, c.carriers(cfg, sealer, log)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return c, nil
-}
-
-// ringers gives the broker what rings devices.
-func (c *core) ringers(cfg *Config) error {
-	c.broker.Ringers = map[string]push.Ringer{}
-	if cfg.WebPush.Subject != "" {
-		keys, err := webpush.LoadKeys(filepath.Join(string(cfg.State), "webpush.key"))
-		if err != nil {
-			return err
-		}
-		c.vapid = keys.Public()
-		c.broker.Ringers["webpush"] = cfg.WebPush.ringer(keys)
-	}
-	return nil
 }
 
 // carriers gives the engine what takes codes and letters to users.

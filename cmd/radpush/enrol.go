@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ func newEnrolCommand(file *configFile) *cobra.Command {
 	var (
 		valid time.Duration
 		mail  bool
+		app   string
 	)
 	c := &cobra.Command{
 		Use:   "enrol USER",
@@ -20,16 +22,27 @@ func newEnrolCommand(file *configFile) *cobra.Command {
 		Long: `Enrol prints a link, and its QR code, with which the user enrols one device. It is good
 once and expires. Give it to the user by a way that others cannot read: whoever enrols with
 it first approves that user's logins from then on. With --mail the link goes to the user's
-e-mail address and is not printed.`,
-		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --valid 15m --json",
+e-mail address and is not printed.
+
+With --app privacyidea the QR code is for the privacyIDEA Authenticator, an app of the stores.
+It is not rung: its user opens it to be asked. It approves by its signature alone, without a
+one-time password, and needs a server certificate that phones trust.`,
+		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --valid 15m --json\n  radpush enrol alice --app privacyidea --valid 15m",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 	}
 	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the code is good")
 	c.Flags().BoolVar(&mail, "mail", false, "mail the link to the user")
+	c.Flags().StringVar(&app, "app", "", `"privacyidea" for the privacyIDEA Authenticator`)
+	c.MarkFlagsMutuallyExclusive("mail", "app")
 	asJSON := jsonFlag(c)
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
 		enrol := o.Enrol
-		if mail {
+		switch {
+		case app == "privacyidea":
+			enrol = o.EnrolPrivacyIDEA
+		case app != "":
+			return fmt.Errorf("--app %s: only privacyidea is known", app)
+		case mail:
 			enrol = o.Invite
 		}
 		e, err := enrol(c.Context(), args[0], valid)
@@ -51,7 +64,11 @@ func showEnrolment(c *cobra.Command, user string, e web.Enrolment) error {
 	if err := printQR(out, e.Link); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s. In a terminal:\n  radpush phone enrol '%s'\n",
-		e.Link, user, e.Expires.Local().Format(time.DateTime), e.Link)
+	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s. ", e.Link, user, e.Expires.Local().Format(time.DateTime))
+	if err == nil && strings.HasPrefix(e.Link, "otpauth:") {
+		_, err = fmt.Fprintln(out, "Scan it with the privacyIDEA Authenticator.")
+	} else if err == nil {
+		_, err = fmt.Fprintf(out, "In a terminal:\n  radpush phone enrol '%s'\n", e.Link)
+	}
 	return err
 }
