@@ -29,25 +29,25 @@ test: ## run all tests, with the race detector where there is a C compiler
 	@mkdir -p bin; race=; \
 	if [ "$$(go env CGO_ENABLED)" = 1 ] && echo 'int main(void) { return 0; }' | $$(go env CC) -x c -o bin/cc-works - 2>/dev/null; \
 	then race=-race; rm bin/cc-works; else echo "no C compiler: testing without the race detector"; fi; \
-	{ go test -v $$race -timeout 8m $(PACKAGES); echo "exit status of go test: $$?"; } | awk -f .ci/test.awk
+	{ go test -v -tags $(TAGS) $$race -timeout 8m $(PACKAGES); echo "exit status of go test: $$?"; } | awk -f .ci/test.awk
 
 bench: ## run all benchmarks
-	go test -run '^$$' -bench . -benchmem $(PACKAGES)
+	go test -tags $(TAGS) -run '^$$' -bench . -benchmem $(PACKAGES)
 
 fuzz: ## fuzz every target for FUZZTIME (10s)
 	@mkdir -p bin
-	@go test -list '^Fuzz' $(PACKAGES) | awk '/^Fuzz/ { names = names " " $$1 } \
+	@go test -tags $(TAGS) -list '^Fuzz' $(PACKAGES) | awk '/^Fuzz/ { names = names " " $$1 } \
 		/^(ok|FAIL)/ { n = split(names, name, " "); for (i = 1; i <= n; i++) print $$2, name[i]; names = "" } \
 		/^FAIL/ { bad = 1 } END { exit bad }' >bin/fuzz-targets
 	@while read -r package target; do \
 		echo "== $$package $$target"; \
-		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" || exit 1; \
+		go test -tags $(TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$package" || exit 1; \
 	done <bin/fuzz-targets
 
 lint: bin/staticcheck-$(STATICCHECK_VERSION) ## check format, vet, staticcheck
 	@unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	go vet ./...
-	bin/staticcheck-$(STATICCHECK_VERSION) ./...
+	go vet -tags $(TAGS) ./...
+	bin/staticcheck-$(STATICCHECK_VERSION) -tags $(TAGS) ./...
 
 bin/staticcheck-%:
 	GOBIN=$(CURDIR)/bin go install honnef.co/go/tools/cmd/staticcheck@$*
