@@ -22,6 +22,9 @@ func (d *decoder) warnOfFactors(c *Config) {
 	if i := slices.IndexFunc(c.SMS.Args, withText.MatchString); i >= 0 {
 		d.warn(fmt.Sprintf("sms.args[%d]", i), "everybody on this machine can read the arguments of a running program: leave {{text}} to its standard input")
 	}
+	if w := c.Web; c.Grid.Link && w.Certificate == "" && w.ACME == "" && !w.Proxy && !d.anyBad("web") {
+		d.warn("grid.link", "browsers do not trust radpush's own certificate: give it one with web.certificate or web.acme")
+	}
 	for i, client := range c.Clients {
 		path := fmt.Sprintf("clients[%d]", i)
 		if d.anyBad(path) {
