@@ -82,18 +82,33 @@ func browseAgain(t *testing.T, w *world, profile string) *tab {
 		end()
 	})
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() && ctx.Err() == nil {
 			b.picture("failed")
 			t.Logf("the page says:\n%s\nthe server's log:\n%s", b.text(), w.log)
 		}
 		b.close()
 	})
-	if err := chromedp.Listen(ctx, b.heard); err != nil {
-		t.Fatal(err)
+	b.begin()
+	return b
+}
+
+// window opens another window of the same browser.
+func (b *tab) window(options ...chromedp.ContextOption) *tab {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx, options...)
+	second := &tab{t: b.t, world: b.world, ctx: ctx, close: cancel}
+	second.begin()
+	return second
+}
+
+// begin listens to a new page and gives it the size of a phone.
+func (b *tab) begin() {
+	b.t.Helper()
+	if err := chromedp.Listen(b.ctx, b.heard); err != nil {
+		b.t.Fatal(err)
 	}
 	b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile, chromedp.EmulateTouch))
-	b.call(chromedp.Call(ctx, network.Enable, network.EnableParams{}))
-	return b
+	b.call(chromedp.Call(b.ctx, network.Enable, network.EnableParams{}))
 }
 
 // call fails the test if a command of DevTools has.
@@ -184,17 +199,22 @@ func (b *tab) text() string {
 	return eval[string](b, `document.querySelector("main")?.innerText ?? ""`)
 }
 
-// tap taps an element with a finger, as a person does: not before the element could be read.
-func (b *tab) tap(selector string) {
+// tap taps an element with a finger, as a person does: not before the element could be read. It
+// returns when it did.
+func (b *tab) tap(selector string) time.Time {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.WaitEnabled(chromedp.CSS(selector)),
-		chromedp.Sleep(700*time.Millisecond), chromedp.Tap(chromedp.CSS(selector)))
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.WaitEnabled(chromedp.CSS(selector)), chromedp.Sleep(700*time.Millisecond))
+	now := time.Now()
+	b.do(chromedp.Tap(chromedp.CSS(selector)))
+	return now
 }
 
 // fill types into a field, in place of what is in it.
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
+	eval[any](b, fmt.Sprintf("document.querySelector(%q).select()", selector))
+	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // enrol makes the browser a device of a user, by a new link.

@@ -10,33 +10,81 @@ import (
 	"radpush/login"
 )
 
+// faults are what keeps people from reading or hitting what is on the screen: text with less contrast
+// than 4.5:1 (WCAG 2.2, 1.4.3), controls without a name (4.1.2) or smaller than 44 pixels (2.5.5).
+const faults = `(() => {
+	const found = [];
+	const numbers = (color) => color.match(/[\d.]+/g).map(Number);
+	const light = ([r, g, b]) => {
+		const [R, G, B] = [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * R + 0.7152 * G + 0.0722 * B;
+	};
+	const ground = (e) => {
+		for (; e; e = e.parentElement) {
+			const [r, g, b, a = 1] = numbers(getComputedStyle(e).backgroundColor);
+			if (a === 1) return [r, g, b];
+			if (a > 0) throw new Error("half transparent: " + e.outerHTML);
+		}
+	};
+	const section = document.querySelector("main > section:not([hidden])");
+	const texts = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
+	while (texts.nextNode()) {
+		const e = texts.currentNode.parentElement;
+		if (!texts.currentNode.data.trim() || !e.checkVisibility() || e.disabled) continue;
+		const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+		const contrast = (a + 0.05) / (b + 0.05);
+		if (contrast < 4.5) found.push(contrast.toFixed(1) + ":1 in " + texts.currentNode.data.trim());
+	}
+	for (const e of section.querySelectorAll("button, input, summary")) {
+		if (!e.checkVisibility()) continue;
+		const name = e.ariaLabel || e.labels?.[0]?.textContent || e.textContent;
+		if (!name.trim()) found.push("no name: " + e.outerHTML);
+		const { width, height } = e.getBoundingClientRect();
+		if (width < 44 || height < 44) found.push(width + " by " + height + ": " + name);
+	}
+	if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the screen");
+	return found;
+})()`
+
 // What the screens look like, in both schemes: with go test -artifacts they are kept.
 func TestLook(t *testing.T) {
 	w := newWorld(t, nil)
 	b := browse(t, w)
+	b.open(w.origin() + "/app/")
 	look := func(name string) {
 		t.Helper()
 		for _, scheme := range []string{"light", "dark"} {
 			b.call(chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}))
 			b.picture(name + "-" + scheme)
+			for _, fault := range eval[[]string](b, faults) {
+				t.Errorf("%s, %s: %s", name, scheme, fault)
+			}
 		}
 	}
-	b.open(w.origin() + "/app/")
 	b.screen("welcome")
+	b.fill("#link", "https://radpush.example/")
+	b.tap("#welcome .main")
+	b.screen("welcome", "not an enrolment link")
 	look("welcome")
+
+	w.stop()
+	w.server.DevicePIN, w.server.VAPID = true, vapid
+	w.start(t)
 	b.open(w.link(t, "alice"))
-	b.screen("enrol", "Example Ltd")
+	b.screen("enrol", "Choose a PIN")
 	look("enrol")
+	b.fill("#pin-1", "correct horse")
+	b.fill("#pin-2", "correct horse")
 	b.tap("#enrol .main")
-	b.screen("home", "Ready")
+	b.screen("home", "Ready", "Turn on")
 	look("home")
 
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request", "Example VPN")
 	look("request")
 	b.tap("#deny")
-	look("deny")
+	look("why")
 	b.tap("#not-me")
 	b.screen("ended", "Denied")
 	look("denied")
@@ -59,10 +107,18 @@ func TestLook(t *testing.T) {
 	b.tap("#done")
 
 	b.screen("home", "Recent requests")
-	look("home-with-requests")
+	look("recent")
 	b.tap("#accounts button")
 	b.screen("account", "alice")
-	b.tap("#code summary")
-	time.Sleep(300 * time.Millisecond)
 	look("account")
+	b.tap("#account .leading")
+
+	b.expect("net::ERR")
+	w.stop()
+	b.screen("home", "cannot be reached")
+	look("offline")
+	b.do(chromedp.Reload())
+	b.screen("unlock")
+	time.Sleep(100 * time.Millisecond)
+	look("unlock")
 }

@@ -25,6 +25,7 @@ const view = {
 };
 
 let config; // of the server, once it has been reached
+let unrung = false; // the browser's push service does not do what is asked of it
 let registration; // of the service worker
 
 async function show() {
@@ -39,7 +40,8 @@ async function show() {
   const account = all.find((a) => a.id === view.account);
   if (account) return accountScreen.render(account);
   if (all.length === 0 || view.adding) return enrolScreen.welcome(all.length > 0);
-  homeScreen.render(all, await recent(), config, (id) => go({ account: id }));
+  const push = { offered: Boolean(config?.vapid), failed: unrung };
+  homeScreen.render(all, await recent(), push, (id) => go({ account: id }));
 }
 
 // render shows what there is to show, and once more if it changes meanwhile.
@@ -69,12 +71,15 @@ function go(to) {
 async function begin() {
   wait.begin(render);
   config = await server.config().catch(() => config);
-  render();
-  if (config) await sync().catch(() => {}); // at the next time
+  await sync();
 }
 
+// sync is tried again each time that somebody looks at the page.
 async function sync() {
-  if (registration) await subscription.sync(registration, config.vapid);
+  if (registration && config) {
+    unrung = await subscription.sync(registration, config.vapid).then(() => false, () => true);
+  }
+  render();
 }
 
 // notify shows requests as notifications while nobody looks at the page: there may be no push
@@ -151,7 +156,11 @@ async function start() {
   document.addEventListener("visibilitychange", looked);
   addEventListener("online", begin);
   addEventListener("pageshow", (event) => event.persisted && begin());
-  await expire();
+  try {
+    await expire();
+  } catch {
+    return enrolScreen.noStorage();
+  }
   await render();
   await register().catch(() => {}); // the page works without, while it is open
   await begin();

@@ -12,6 +12,7 @@ const callTime = 20; // seconds that a call may take, besides those that it wait
 //   offline    nobody answered
 //   unknown    the server does not know this device, or not any more
 //   clock      the clock is off, by so many milliseconds (behind; negative: ahead)
+//   early      the clock is slow, and the server has started since what it says
 //   code       the enrolment code is not good
 //   none       there is no such request to answer
 //   busy       too many requests
@@ -92,7 +93,7 @@ export async function call(device, method, path, options = {}) {
   try {
     return await once(device, method, path, options);
   } catch (err) {
-    throw err.kind === "sign-again" ? new Trouble("server", { detail: err.detail }) : err;
+    throw err.kind === "sign-again" ? new Trouble("early") : err;
   }
 }
 

@@ -5,24 +5,30 @@ import { update } from "./database.js";
 import { accounts, device } from "./accounts.js";
 import { call } from "./server.js";
 
+const subscribeTime = 15_000;
+
 // can reports whether this browser could be rung at all. Safari on a phone can once the page is
 // on the Home Screen.
 export const can = () => "Notification" in globalThis && "PushManager" in globalThis;
 
 // sync has the push service reach this browser, if the server has a key for one (vapid) and the
 // user allows notifications, and tells the server of each account's address when it has
-// changed. What fails is tried again at the next sync; it throws the first thing that failed.
+// changed. It throws the first thing that failed, after all the others are done.
 export async function sync(registration, vapid) {
   const allowed = can() && vapid && Notification.permission === "granted";
   const subscription = allowed ? await subscribed(registration, vapid) : null;
   const token = subscription ? JSON.stringify(subscription) : "";
-  for (const account of await accounts()) {
-    const signer = device(account);
-    if (!signer || account.address === token) continue;
-    if (token) await call(signer, "PUT", "/device/v1/address", { body: { service: "webpush", token } });
-    else await call(signer, "DELETE", "/device/v1/address");
-    await update("accounts", account.id, (a) => a && { ...a, address: token });
-  }
+  const told = await Promise.allSettled((await accounts()).map((account) => tell(account, token)));
+  const failed = told.find((t) => t.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+async function tell(account, token) {
+  const signer = device(account);
+  if (!signer || account.address === token) return;
+  if (token) await call(signer, "PUT", "/device/v1/address", { body: { service: "webpush", token } });
+  else await call(signer, "DELETE", "/device/v1/address");
+  await update("accounts", account.id, (a) => a && { ...a, address: token });
 }
 
 // subscribed returns the subscription for a key of the server's. One for another key is of no
@@ -31,5 +37,8 @@ async function subscribed(registration, vapid) {
   const old = await registration.pushManager.getSubscription();
   if (old && base64url(old.options.applicationServerKey ?? new ArrayBuffer()) === vapid) return old;
   await old?.unsubscribe();
-  return registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: fromBase64url(vapid) });
+  const asked = registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: fromBase64url(vapid) });
+  // A browser that cannot reach its push service may not come back to us at all.
+  const late = new Promise((_, reject) => setTimeout(reject, subscribeTime, new Error("no push service")));
+  return Promise.race([asked, late]);
 }

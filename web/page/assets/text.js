@@ -14,6 +14,8 @@ export function trouble(err) {
       return "The server does not know this device any more: it was removed or suspended. Ask your administrator, or enrol again.";
     case "clock":
       return `The clock of this device is ${minutes(err.behind)} ${err.behind > 0 ? "slow" : "fast"}. Set it right, automatically if you can, and try again.`;
+    case "early":
+      return "The clock of this device is slow, and the server has just started. Set it right, automatically if you can, or wait two minutes.";
     case "code":
       return "This link is not good, or not any more: it can be used once, and for a limited time. Ask for a new one.";
     case "none":
@@ -33,7 +35,7 @@ export function trouble(err) {
 }
 
 // the same in a word or two
-const briefs = { unknown: "Not known to the server", clock: "Clock is off", offline: "No connection", locked: "Locked" };
+const briefs = { unknown: "Not known to the server", clock: "Clock is off", early: "Clock is off", offline: "No connection", locked: "Locked" };
 
 // state says how an account waits: see wait.js.
 export function state(s) {
@@ -96,8 +98,12 @@ export function wrongPIN(wait) {
   return wait > 0 ? `Wrong PIN too often. Try again in ${wait < 60_000 ? Math.ceil(wait / 1000) + " seconds" : minutes(wait)}.` : "Wrong PIN. Try again.";
 }
 
-export const lead = (rung) =>
-  rung ? "You are notified of sign-in requests, and they appear here." : "Sign-in requests appear here while this page is open.";
+// lead says what this device waits for, or what keeps it from that. Rung: by a push service.
+export function lead(s, rung) {
+  if (s.kind === "offline") return "The server cannot be reached. This page keeps trying.";
+  if (s.kind) return trouble(s);
+  return rung ? "You are notified of sign-in requests, and they appear here." : "Sign-in requests appear here while this page is open.";
+}
 
 export const inBrowser = "In this browser; the key cannot be taken out of it.";
 export const behindPIN = "In this browser, encrypted with your PIN.";
@@ -105,6 +111,7 @@ export const behindPIN = "In this browser, encrypted with your PIN.";
 export const tooMany = "This browser has as many accounts as it can wait for. Remove one first.";
 export const noStorage = "This browser cannot keep a key: perhaps it is in private mode. Open the link in an ordinary window.";
 export const foreignLink = "This is not an enrolment link of this server. Copy all of it, with what follows the #.";
+export const offer = "Be notified when this page is closed.";
 export const noNotifications = "Notifications could not be turned on in this browser. Requests appear here while the page is open.";
 export const blocked = "Notifications are blocked for this page. You can allow them in the browser’s settings; without them, requests appear here while the page is open.";
 

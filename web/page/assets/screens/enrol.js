@@ -33,6 +33,11 @@ export function welcome(hasAccounts) {
   }
 }
 
+export function noStorage() {
+  welcome(false);
+  fault("welcome", text.noStorage);
+}
+
 let policy; // what the server demands of PINs: true or false
 let code;
 

@@ -9,25 +9,32 @@ import { $, element, icon, once, show } from "./screen.js";
 const few = 3; // requests that are listed until all are asked for
 
 let all = false; // are listed
-let vapid = "";
 
-// render shows accounts, newest requests, and whether this device can be rung: config is the
-// server's, or undefined as long as it has not been reached.
-export function render(accounts, recent, config, open) {
-  vapid = config?.vapid ?? "";
+// render shows accounts, the newest requests, and whether this device is rung. Push says how that
+// stands: {offered: the server can, failed: the browser cannot}. Open is called with the id of an
+// account.
+export function render(accounts, recent, push, open) {
   const states = accounts.map(state);
   const best = states.find((s) => s === "waiting") ?? states.find((s) => s === "connecting") ?? states[0];
   $("home-state").textContent = text.state(best);
-  $("home-lead").textContent = best.kind ? text.trouble(best) : text.lead(subscription.can() && Notification.permission === "granted" && vapid !== "");
+  $("home-lead").textContent = text.lead(best, accounts.every((a) => a.address));
   $("pulse").classList.toggle("calm", best === "waiting");
   $("pulse").classList.toggle("bad", best.kind !== undefined);
 
-  bell();
+  bell(push);
   $("accounts").replaceChildren(...accounts.map((a, i) => row(a, states[i], open)));
   $("recent").hidden = recent.length === 0;
   $("more").hidden = all || recent.length <= few;
   $("requests").replaceChildren(...recent.slice(0, all ? undefined : few).map(past));
   show("home");
+}
+
+// bell offers notifications, or says why there are none.
+function bell({ offered, failed }) {
+  const permission = subscription.can() ? Notification.permission : "missing";
+  $("bell").hidden = !offered || permission === "missing" || (permission === "granted" && !failed);
+  $("bell-on").hidden = permission !== "default";
+  $("bell-text").textContent = { default: text.offer, denied: text.blocked }[permission] ?? text.noNotifications;
 }
 
 function row(account, state, open) {
@@ -51,16 +58,6 @@ function past(request) {
   return element("li", "", element("div", "", sign, words, element("small", "", text.shortTime(request.seen))));
 }
 
-// bell offers notifications, where the server can send them and nobody has decided yet.
-function bell() {
-  const offered = subscription.can() && vapid !== "" && Notification.permission !== "granted";
-  $("bell").hidden = !offered;
-  if (!offered) return;
-  const blocked = Notification.permission === "denied";
-  $("bell-on").hidden = blocked;
-  if (blocked) $("bell-text").textContent = text.blocked;
-}
-
 // wire connects the controls. Subscribe has the push service ring this device.
 export function wire({ subscribe, render }) {
   $("more").onclick = () => {
@@ -69,12 +66,6 @@ export function wire({ subscribe, render }) {
   };
   $("bell-on").onclick = () => once("home", async () => {
     await Notification.requestPermission();
-    bell();
-    if (Notification.permission !== "granted") return;
-    await subscribe().catch(() => {
-      $("bell").hidden = false;
-      $("bell-on").hidden = true;
-      $("bell-text").textContent = text.noNotifications;
-    });
+    await subscribe();
   });
 }

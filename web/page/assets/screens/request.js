@@ -110,7 +110,7 @@ export async function renderEnded() {
   $("ended-lead").textContent = lead;
   $("ended-resource").textContent = prompt(current).resource;
   $("ended-emblem").className = "emblem " + look;
-  $("ended-emblem").querySelector("use").setAttribute("href", "#" + icon);
+  $("ended-emblem").querySelector("use").setAttribute("href", "#icon-" + icon);
   if (show("ended")) {
     say(`${state}. ${lead}`);
     if (current.state === "out-of-step") code.show($("ended-code"), await account(current.account));

@@ -26,7 +26,7 @@ export const fault = (screen, text = "") => ($(screen).querySelector(".fault").t
 export const icon = (name) => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", "#" + name);
+  use.setAttribute("href", "#icon-" + name);
   svg.append(use);
   return svg;
 };

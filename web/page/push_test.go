@@ -1,0 +1,274 @@
+package page_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+
+	"radpush/login"
+	"radpush/push"
+)
+
+// allowNotifications is the user's consent.
+func (b *tab) allowNotifications() {
+	b.t.Helper()
+	b.call(chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: b.world.origin()}))
+}
+
+// A worker is the page's service worker, as DevTools know it.
+type worker struct {
+	b  *tab
+	id serviceworker.RegistrationID
+}
+
+// worker waits until the service worker is there. What goes wrong in it fails the test too.
+func (b *tab) worker() *worker {
+	b.t.Helper()
+	eval[bool](b, `navigator.serviceWorker.ready.then(() => true)`)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	updated := chromedp.Events(ctx, serviceworker.WorkerRegistrationUpdated)
+	b.call(chromedp.Call(b.ctx, serviceworker.Enable, cdp.Empty{}))
+	for event, err := range updated {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, r := range event.Registrations {
+			if strings.HasSuffix(r.ScopeURL, "/app/") && !r.IsDeleted {
+				b.listenToWorker()
+				return &worker{b, r.RegistrationID}
+			}
+		}
+	}
+	b.t.Fatal("no service worker")
+	return nil
+}
+
+func (b *tab) listenToWorker() {
+	b.t.Helper()
+	targets, err := chromedp.Targets(b.ctx)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, info := range targets {
+		if info.Type == "service_worker" {
+			ctx, _ := chromedp.NewContext(b.ctx, chromedp.WithTargetID(target.ID(info.TargetID)), chromedp.WithDetachOnCancel())
+			if err := chromedp.Listen(ctx, b.heard); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// push delivers what a push service would.
+func (w *worker) push(format string, args ...any) {
+	w.b.t.Helper()
+	w.b.call(chromedp.Call(w.b.ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
+		Origin: w.b.world.origin(), RegistrationID: w.id, Data: fmt.Sprintf(format, args...)}))
+}
+
+// A notification is one that is shown.
+type notification struct {
+	Title, Body, Tag string
+	Actions          []string
+	Silent           bool
+}
+
+// notified waits until exactly one notification is shown, and its title has a text.
+func (w *worker) notified(title string) notification {
+	w.b.t.Helper()
+	var all []notification
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		all = eval[[]notification](w.b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map(
+			(n) => ({ Title: n.title, Body: n.body, Tag: n.tag, Actions: n.actions.map((a) => a.action), Silent: n.silent ?? false })))`)
+		if len(all) == 1 && strings.Contains(all[0].Title, title) {
+			return all[0]
+		}
+	}
+	w.b.t.Fatalf("notifications %+v, want one with %q", all, title)
+	return notification{}
+}
+
+// open returns the challenge that is open for a user.
+func (w *world) open(t *testing.T, user string) push.Challenge {
+	t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		open, err := w.broker.OpenFor(t.Context(), push.Device{User: user})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) == 1 {
+			return open[0]
+		}
+	}
+	t.Fatal("no challenge is open")
+	return push.Challenge{}
+}
+
+// A push carries an id; what it is about the service worker asks by itself.
+func TestPush_9_4_NotificationOfAPush(t *testing.T) {
+	w := newWorld(t, nil)
+	b := browse(t, w)
+	b.allowNotifications()
+	b.enrol("alice")
+	worker := b.worker()
+	b.open("about:blank") // nobody looks at the page
+	verdict := w.login(t, "alice", "vpn")
+	c := w.open(t, "alice")
+	worker.push(`{"challenge":%q}`, c.ID)
+	b.open(w.origin() + "/app/")
+	n := worker.notified("Sign in to Example VPN?")
+	if n.Tag != c.ID || !strings.Contains(n.Body, "alice, Example Ltd") || !strings.Contains(n.Body, "203.0.113.7") || strings.Join(n.Actions, " ") != "approve not-me" {
+		t.Errorf("%+v", n)
+	}
+	b.screen("request", "Example VPN")
+	b.tap("#approve")
+	want(t, verdict, login.Accept, login.Approved)
+	b.screen("ended")
+	if n := eval[int](b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length)`); n != 0 {
+		t.Errorf("%d notifications stay", n)
+	}
+}
+
+// Each push shows something, or browsers end the subscription.
+func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
+	w := newWorld(t, nil)
+	b, other := browse(t, w), browse(t, w)
+	b.allowNotifications()
+	b.enrol("alice")
+	other.enrol("alice")
+	worker := b.worker()
+	clear := func() {
+		eval[any](b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.forEach((n) => n.close()))`)
+	}
+	worker.push("nonsense")
+	worker.notified("No longer open")
+	clear()
+	worker.push(`{"challenge":"UNKNOWN"}`)
+	worker.notified("No longer open")
+	clear()
+
+	verdict := w.login(t, "alice", "vpn")
+	c := w.open(t, "alice")
+	worker.push(`{"challenge":%q}`, c.ID)
+	worker.notified("Sign in to Example VPN?")
+	other.tap("#deny")
+	other.tap("#mistake")
+	want(t, verdict, login.Reject, login.DeniedMistake)
+	worker.push(`{"withdraw":%q}`, c.ID)
+	if n := worker.notified("No longer open"); !n.Silent || n.Tag != c.ID || len(n.Actions) != 0 {
+		t.Errorf("withdrawn: %+v", n)
+	}
+	clear()
+
+	other.close()
+	b.expect("net::ERR")
+	w.stop()
+	worker.push(`{"challenge":"ANOTHER"}`)
+	if n := worker.notified("Sign-in request"); len(n.Actions) != 0 || n.Tag != "ANOTHER" {
+		t.Errorf("without the server: %+v", n)
+	}
+}
+
+// A Ringer that remembers what it was asked.
+type ringer struct {
+	mu   sync.Mutex
+	rung []push.Address
+}
+
+func (r *ringer) Ring(_ context.Context, d push.Device, _ push.Challenge) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rung = append(r.rung, d.Address)
+	return nil
+}
+
+func (*ringer) Withdraw(context.Context, push.Device, push.Challenge) error { return nil }
+
+const vapid = "BHy7ueGRpeTNqh9KG1kGWkXLVPWO9_hBwqS9p9Tez2O4NQ1UJ0Yf7CSY2h0m1W7hK3oJ5CqNTYHNhBrj0gZ3e0Q"
+
+// withPush has a world have Web Push.
+func withPush(r push.Ringer) func(*world) {
+	return func(w *world) {
+		w.server.VAPID = vapid
+		w.broker.Ringers["webpush"] = r
+	}
+}
+
+// The server is told where the browser's push service reaches it, and told again when that has
+// changed. Chromium cannot subscribe without its maker's service, so that part is stood in for.
+func TestPush_9_4_Subscribes(t *testing.T) {
+	bell := new(ringer)
+	w := newWorld(t, withPush(bell))
+	b := browse(t, w)
+	b.call(chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		let endpoint = "https://push.example/1", current = null;
+		PushManager.prototype.getSubscription = async () => current;
+		PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => current = {
+			options: { applicationServerKey }, unsubscribe: async () => { current = null; endpoint = "https://push.example/2" },
+			toJSON: () => ({ endpoint, visible: userVisibleOnly, octets: applicationServerKey.length }),
+		};`}))
+	b.enrol("alice")
+	b.screen("home", "Be notified when", "appear here while this page is open")
+	b.allowNotifications()
+	b.tap("#bell-on")
+	b.screen("home", "You are notified")
+	address := func(want push.Address) {
+		t.Helper()
+		var got push.Address
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if got = w.devices(t, "alice")[0].Address; got == want {
+				return
+			}
+		}
+		t.Fatalf("the address is %+v, want %+v", got, want)
+	}
+	address(push.Address{Service: "webpush", Token: `{"endpoint":"https://push.example/1","visible":true,"octets":65}`})
+	verdict := w.login(t, "alice", "vpn")
+	b.screen("request")
+	b.tap("#approve")
+	want(t, verdict, login.Accept, login.Approved)
+	if len(bell.rung) != 1 {
+		t.Errorf("rung: %v", bell.rung)
+	}
+
+	// A server with another key, and one without.
+	w.stop()
+	b.expect("net::ERR")
+	w.server.VAPID = strings.Replace(vapid, "BHy7", "BHy8", 1)
+	w.start(t)
+	eval[any](b, `dispatchEvent(new Event("online"))`)
+	address(push.Address{Service: "webpush", Token: `{"endpoint":"https://push.example/2","visible":true,"octets":65}`})
+	w.stop()
+	w.server.VAPID = ""
+	w.start(t)
+	eval[any](b, `dispatchEvent(new Event("online"))`)
+	address(push.Address{})
+}
+
+// Where the browser reaches no push service, it is said, and all else works.
+func TestPush_9_4_NoPushService(t *testing.T) {
+	w := newWorld(t, withPush(new(ringer)))
+	b := browse(t, w)
+	b.allowNotifications()
+	b.enrol("alice")
+	b.screen("home", "could not be turned on in this browser", "appear here while this page is open")
+	verdict := w.login(t, "alice", "vpn")
+	b.screen("request")
+	b.tap("#approve")
+	want(t, verdict, login.Accept, login.Approved)
+	if a := w.devices(t, "alice")[0].Address; a.Service != "" {
+		t.Errorf("the server is to ring %+v", a)
+	}
+}
