@@ -49,7 +49,7 @@ var arrows = map[string]struct {
 	"store":                    {nil, "leaf: it does not know what it keeps"},
 	"store/bolt":               {[]string{"store"}, "a backend keeps bytes"},
 	"store/storetest":          {[]string{"store"}, "a suite for backends"},
-	"web":                      {[]string{"login", "otp", "otp/email", "otp/grid", "otp/sms", "push", "web/page", "web/wire"}, "devices and operators, never packets and never the store"},
+	"web":                      {[]string{"login", "otp", "otp/email", "otp/grid", "otp/sms", "push", "push/pipush", "web/page", "web/wire"}, "devices and operators, never packets and never the store"},
 	"web/page":                 {nil, "leaf: files for browsers"},
 	"web/phone":                {[]string{"otp", "push", "web/wire"}, "it is the other end: what it shares with the server is on the wire"},
 	"web/wire":                 {nil, "leaf: what both ends send and sign"},

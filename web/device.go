@@ -66,6 +66,7 @@ func (a *deviceAPI) handler() http.Handler {
 	if a.Grids != nil {
 		a.addGridPages(mux)
 	}
+	a.addApp(mux)
 	mux.HandleFunc("/", notFound)
 	return a.watched(hardened(limited(&a.anybody, mux)))
 }

@@ -33,6 +33,7 @@ type People interface {
 	Tokens
 	Grids
 	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
+	NewPairing(ctx context.Context, user string, valid time.Duration) (serial, credential string, err error)
 	RemoveDevice(ctx context.Context, d push.Device) error
 	SuspendDevice(ctx context.Context, d push.Device, suspended bool) error
 	RenameDevice(ctx context.Context, d push.Device, name string) error
@@ -65,6 +66,7 @@ type Operator struct {
 	Organization string // names the tokens in an authenticator app; "radpush" if empty
 	URL          string // where devices reach the server, for enrolment links
 	Pin          []byte // of the server's certificate if it is of its own making
+	DevicePIN    bool   // apps that are not ours are told to ask for a PIN or a biometric (statement 2.11)
 	Log          *slog.Logger
 
 	// Invite mails a user the link of an enrolment; nil: there is no mail server.
@@ -210,6 +212,8 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	switch {
 	case err != nil:
 		return nil, aboutUser(in.User, err)
+	case in.Body.App == appPrivacyIDEA:
+		return o.pair(ctx, in.User, in.Body)
 	case in.Body.Mail && o.Invite == nil:
 		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "there is no mail server: the configuration's email.host names one")
 	case in.Body.Mail && u.Email == "":

@@ -92,8 +92,9 @@ type DeviceChange struct {
 
 // An EnrolmentRequest asks for a code.
 type EnrolmentRequest struct {
-	Valid int  `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
-	Mail  bool `json:"mail,omitempty" doc:"Mail the link to the user."`
+	Valid int    `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
+	Mail  bool   `json:"mail,omitempty" doc:"Mail the link to the user."`
+	App   string `json:"app,omitempty" enum:"privacyidea" doc:"The app that is to enrol, if it is not radpush's own."`
 }
 
 // An Enrolment is a code with which the user enrols one device.

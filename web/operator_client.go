@@ -150,6 +150,11 @@ func (c *OperatorClient) Invite(ctx context.Context, name string, valid time.Dur
 	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second), Mail: true})
 }
 
+// EnrolPrivacyIDEA is Enrol for a privacyIDEA Authenticator.
+func (c *OperatorClient) EnrolPrivacyIDEA(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
+	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second), App: appPrivacyIDEA})
+}
+
 func (c *OperatorClient) enrol(ctx context.Context, name string, r EnrolmentRequest) (Enrolment, error) {
 	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), r)
 }

@@ -33,6 +33,12 @@
 // are good once and not for long. What is unknown, used and expired looks the same. To open
 // a link uses nothing up, for programs open links before people do: that takes a button.
 //
+// # The privacyIDEA Authenticator
+//
+// Under /pipush stands what an app of the stores speaks that is not ours: see package pipush.
+// It has no OTP to send with an approval; its signature, by a key that is bound to its kind, is
+// all there is.
+//
 // # Operators
 //
 // An [Operator] is a handler too, on a unix socket that only root and radpush's own user
@@ -67,12 +73,15 @@ type Engine interface {
 	Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error)
 	// Answer says what became of an answer, or push.ErrUnauthentic.
 	Answer(ctx context.Context, a push.Answer) (push.Result, error)
+	// Pair makes a privacyIDEA Authenticator a device, as Enrol does.
+	Pair(ctx context.Context, serial, credential string, key []byte) (push.Pairing, error)
 	RemoveDevice(ctx context.Context, d push.Device) error
 }
 
 // Push knows the devices and what they are asked. *push.Broker is one.
 type Push interface {
 	Device(ctx context.Context, id string) (push.Device, error)
+	Pairing(ctx context.Context, serial string) (push.Pairing, error)
 	OpenFor(ctx context.Context, d push.Device) ([]push.Challenge, error)
 	Watch(ctx context.Context, user string) <-chan struct{}
 	SetAddress(ctx context.Context, id string, a push.Address) error
@@ -84,6 +93,7 @@ type Server struct {
 	Engine       Engine
 	Push         Push
 	Grids        Grids  // nil: no pages of the grid
+	URL          string // where devices reach the server; "": no privacyIDEA Authenticators
 	Organization string // shown by the device
 	DevicePIN    bool   // devices are told at enrolment to ask for a PIN or a biometric (statement 2.11)
 	VAPID        string // public key of Web Push (RFC 8292), base64url, for the authenticator page; "": no push service
