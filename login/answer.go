@@ -14,8 +14,8 @@ import (
 )
 
 // Answer judges what a device said, where it arrives: the signature, then for an approval
-// the OTP, which is used up (see approve), then whether it came first. The request that waits only
-// reads the result (statements 2.6 to 2.8, 2.10). Its errors are the store's and
+// the OTP, which is used up (see approve), then whether it came first. The request that waits
+// only reads the result (statements 2.6 to 2.8, 2.10). Its errors are the store's and
 // push.ErrUnauthentic.
 func (e *Engine) Answer(ctx context.Context, a push.Answer) (push.Result, error) {
 	c, d, err := e.Push.Check(ctx, a)

@@ -52,6 +52,7 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge", Sealer: sealer},
 		Recent:     store.Table[push.Recent]{Backend: db, Prefix: "recent", Sealer: sealer},
 		Enrolments: store.Table[push.Enrolment]{Backend: db, Prefix: "enrolment", Sealer: sealer},
+		Pairings:   store.Table[push.Pairing]{Backend: db, Prefix: "pairing", Sealer: sealer},
 		Limits:     cfg.Push.Limits(),
 		Log:        log,
 	}

@@ -34,6 +34,7 @@ one-time password, and needs a server certificate that phones trust.`,
 	c.Flags().BoolVar(&mail, "mail", false, "mail the link to the user")
 	c.Flags().StringVar(&app, "app", "", `"privacyidea" for the privacyIDEA Authenticator`)
 	c.MarkFlagsMutuallyExclusive("mail", "app")
+	c.RegisterFlagCompletionFunc("app", cobra.FixedCompletions([]string{"privacyidea"}, cobra.ShellCompDirectiveNoFileComp))
 	asJSON := jsonFlag(c)
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
 		enrol := o.Enrol

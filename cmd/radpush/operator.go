@@ -24,7 +24,7 @@ import (
 func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Logger) *web.Operator {
 	o := &web.Operator{
 		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity,
-		Organization: cfg.Organization, URL: cfg.Web.URL, Log: log,
+		Organization: cfg.Organization, URL: cfg.Web.URL, DevicePIN: cfg.Push.DevicePIN, Log: log,
 	}
 	if cfg.Web.Certificate == "" && cfg.Web.ACME == "" && !cfg.Web.Proxy {
 		o.Pin = certificate.Pin()
