@@ -29,7 +29,7 @@
 // Two pages are for people with a browser, without script (statement 4.2). /grid/ and a key
 // shows the picture of a grid that a login prompted with, once. /grid/enrol/ and a code lets
 // a user choose a pattern: the numbers on its cells are typed from two sheets, one after the
-// other. Key and code are 130 random bits in the path, where a reverse proxy logs them: they
+// other. Key and code are 100 random bits and more in the path, where a reverse proxy logs them: they
 // are good once and not for long. What is unknown, used and expired looks the same. To open
 // a link uses nothing up, for programs open links before people do: that takes a button.
 //
