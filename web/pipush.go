@@ -33,7 +33,7 @@ func (a *deviceAPI) addApp(mux *http.ServeMux) {
 	}
 	endpoint, err := pipush.Endpoint(a.URL)
 	if err != nil {
-		a.Log.Warn("web: no privacyIDEA Authenticator can enrol", "err", err)
+		a.Log.Info("web: no privacyIDEA Authenticator can enrol", "err", err)
 		return
 	}
 	app := &appAPI{deviceAPI: a, endpoint: endpoint, nobody: nobodysApp()}
@@ -103,7 +103,7 @@ func (a *appAPI) enrol(w http.ResponseWriter, r *http.Request, form pipush.Form)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, push.ErrInvalid):
-		a.Log.Info("web: privacyIDEA Authenticator not enrolled", "serial", e.Serial, "from", remote(r), "err", err)
+		a.Log.Debug("web: privacyIDEA Authenticator not enrolled", "serial", e.Serial, "from", remote(r), "err", err)
 		refuse(w, sayBadCode)
 		return
 	case err != nil:

@@ -31,15 +31,17 @@ import (
 
 // appKeys are the keys of apps, the same for all tests: to make one takes long. The first is as
 // long as the app makes them.
-var appKeys = sync.OnceValue(func() (keys [3]*rsa.PrivateKey) {
-	for i, bits := range []int{4096, 2048, 2048} {
-		var err error
-		if keys[i], err = rsa.GenerateKey(rand.Reader, bits); err != nil {
+var appKeys = [3]func() *rsa.PrivateKey{appKey(4096), appKey(2048), appKey(2048)}
+
+func appKey(bits int) func() *rsa.PrivateKey {
+	return sync.OnceValue(func() *rsa.PrivateKey {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
 			panic(err)
 		}
-	}
-	return keys
-})
+		return key
+	})
+}
 
 // newAppWorld is a world that privacyIDEA Authenticators can enrol in.
 func newAppWorld(tb testing.TB) *world {
@@ -84,7 +86,7 @@ func (w *world) scan(tb testing.TB, user string, key int) *pipushtest.Phone {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p, err := pipushtest.Scan(e.Link, appKeys()[key])
+	p, err := pipushtest.Scan(e.Link, appKeys[key]())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -138,6 +140,7 @@ func turnedAway(tb testing.TB, err error) {
 // The way of the whole app, over the network.
 func TestPush_2_6_2_7_2_8_PrivacyIDEAAuthenticator(t *testing.T) {
 	w := newAppWorld(t)
+	w.broker.Limits.CoolDown = time.Nanosecond
 	client := w.listenForApps(t)
 	p := w.scan(t, "alice", 0)
 	p.HTTP = client
@@ -161,7 +164,6 @@ func TestPush_2_6_2_7_2_8_PrivacyIDEAAuthenticator(t *testing.T) {
 		{pipushtest.Cancel, login.Reject, login.DeniedMistake, 2},
 		{pipushtest.Accept, login.Accept, login.Approved, 0},
 	} {
-		w.broker.Limits.CoolDown = time.Nanosecond
 		verdict := w.login(t, "alice")
 		r := asked(t, p)
 		counts, err := p.Answer(t.Context(), r, row.choice)
@@ -415,7 +417,7 @@ func TestPush_9_1_AQRCodeEnrolsOneApp(t *testing.T) {
 			}
 		}
 		thief := *p
-		thief.Key = appKeys()[2]
+		thief.Key = appKeys[2]()
 		if err := thief.Enrol(t.Context()); err == nil || !strings.Contains(err.Error(), "403") {
 			t.Errorf("another key: %v", err)
 		}
