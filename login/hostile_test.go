@@ -155,8 +155,8 @@ func TestOTP_3_2_ThePacketOfYesterday(t *testing.T) {
 		h := newHouse(t)
 		totp := h.typedToken(t)
 		hotp := counterToken(t, h)
-		for name, code := range map[string]string{"TOTP": totp.Code(totp.Step(time.Now())), "HOTP": hotp.Code(0)} {
-			a := attempt(code)
+		for name, tok := range map[string]otp.Token{"TOTP": totp, "HOTP": hotp} {
+			a := attempt(tok.Code(tok.Step(time.Now())))
 			wantVerdict(t, h.login(t, a), login.Accept, login.CodeAccepted)
 			time.Sleep(30 * time.Second)
 			wantVerdict(t, h.login(t, a), login.Accept, login.CodeAccepted)

@@ -27,23 +27,52 @@ const (
 
 	sayWrong    = "That was not right."
 	sayRecent   = "A code was sent a moment ago."
-	sayNextCode = "Your token is out of step. Wait for its next code, then type that."
-	sayNumber   = "Choose %s on your phone, then go on here and leave the answer empty."
+	sayNextCode = "Your token is out of step. Wait for its next code, then "
+	sayNumber   = "Choose %s on your phone, then go on here and leave the answer empty"
 	sayMismatch = "Another number was chosen on your phone than the sign-in showed."
-	sayGrid     = "Type the digits on your pattern:"
-	sayDigits   = "Digits: "
+	sayPattern  = "the digits on your pattern"
 	sayPicture  = "Or see it at"
-
-	// After a prompt, where the client cannot ask for the answer.
-	sayAgain = "Then sign in again with it as the passcode."
 )
 
-// saySent says where a code went.
+// asking is the prompt of a round, up to where the answer begins: a terminal shows both in
+// one line.
+func asking(r Round) string {
+	begin := "Type "
+	if r.Secret {
+		begin = "Type your PIN and "
+	}
+	switch r.Method {
+	case BySMS, ByEmail:
+		return begin + r.Prompt + ", or nothing for a new one: "
+	case ByGrid:
+		return begin + sayPattern + ":\n" + r.Prompt + "\nDigits: "
+	case ByOTP:
+		return sayNextCode + "type that: "
+	}
+	return r.Prompt + ": "
+}
+
+// again asks for the same where the client cannot: at the next sign-in.
+func again(r Round) string {
+	begin := "Sign in again with "
+	if r.Secret {
+		begin = "Sign in again with your PIN and "
+	}
+	switch r.Method {
+	case ByGrid:
+		return begin + sayPattern + ":\n" + r.Prompt
+	case ByOTP:
+		return sayNextCode + "sign in again with that."
+	}
+	return begin + r.Prompt + " as the passcode."
+}
+
+// saySent names a code by where it went.
 func saySent(m Method, to string) string {
 	if m == BySMS {
-		return fmt.Sprintf("Type the code sent by SMS to the number that ends in %s, or nothing for a new one.", to[max(0, len(to)-2):])
+		return "the code sent by SMS to the number that ends in " + to[max(0, len(to)-2):]
 	}
-	return fmt.Sprintf("Type the code sent by e-mail to %s, or nothing for a new one.", masked(to))
+	return "the code sent by e-mail to " + masked(to)
 }
 
 // masked returns an address that its owner recognizes and others do not.

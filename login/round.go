@@ -23,7 +23,7 @@ type Round struct {
 	Login   string `cbor:"4,keyasint"`           // digest of what makes two requests the same login (statement 2.13)
 	Method  Method `cbor:"5,keyasint"`           // ByOTP: the token knows which code comes next
 	Code    string `cbor:"6,keyasint,omitempty"` // what has to be typed
-	Prompt  string `cbor:"7,keyasint"`           // what the user reads
+	Prompt  string `cbor:"7,keyasint,omitempty"` // what has to be typed, in words: see asking
 	Began   int64  `cbor:"8,keyasint"`           // when the code was sent or shown; Unix, seconds
 	Expires int64  `cbor:"9,keyasint"`           // Unix, seconds
 	Tries   int    `cbor:"10,keyasint,omitempty"`

@@ -281,64 +281,6 @@ func TestRounds_4_4_AnotherServerFinishesTheRound(t *testing.T) {
 	})
 }
 
-func TestOTP_3_4_OuterWindow(t *testing.T) {
-	for _, client := range []string{"prompt", "vpn"} {
-		withRounds(t, func(t *testing.T, h *house) {
-			tok := h.typedToken(t)
-			step := tok.Step(time.Now()) + 10
-			a := attempt(tok.Code(step))
-			a.Client = client
-			v := h.login(t, a)
-			if v.Reason != login.OuterWindow || !strings.Contains(v.Message, "next code") || (v.Outcome == login.Challenge) != (client == "prompt") {
-				t.Fatalf("%s: %+v", client, v)
-			}
-			if rows := h.rows(t); len(rows) != 1 || rows[0].Reason != "Outer Window Authentication" {
-				t.Errorf("rows: %+v", rows)
-			}
-			next := func(code uint64) login.Attempt {
-				a := attempt(tok.Code(code))
-				a.Client, a.State = client, v.State
-				return a
-			}
-			if v = h.login(t, next(step)); v.Outcome == login.Accept { // the same once more
-				t.Fatal("one code, typed twice, resynchronized")
-			}
-			wantVerdict(t, h.login(t, next(step+1)), login.Accept, login.Resynchronized)
-			v = login.Verdict{}
-			wantVerdict(t, h.login(t, next(step+2)), login.Accept, login.CodeAccepted)
-		})
-	}
-}
-
-func TestOTP_3_4_OuterWindowOfAnApproval(t *testing.T) {
-	for _, client := range []string{"prompt", "vpn"} {
-		withPhone(t, func(t *testing.T, h *house, p *phone) {
-			a := attempt("")
-			a.Client = client
-			w := h.begin(t, a)
-			c := p.open(t)
-			time.Sleep(time.Millisecond)
-			step := p.token.Step(time.Now()) - 20
-			for range 2 { // the device did not hear us
-				if r, err := h.Answer(t.Context(), p.sign(c, push.Approved, p.token.Code(step))); r != push.OuterWindow || err != nil {
-					t.Errorf("10 minutes old: %s %v", r, err)
-				}
-			}
-			v := w.end(t)
-			if v.Reason != login.OuterWindow || (v.Outcome == login.Challenge) != (client == "prompt") {
-				t.Fatalf("%s: %+v", client, v)
-			}
-			rows := h.rows(t)
-			if h.results(t) != "Challenge Failure" || rows[1].Reason != login.OuterWindow || rows[1].Device != p.d.ID {
-				t.Errorf("rows: %+v", rows)
-			}
-			a = attempt(p.token.Code(step + 1))
-			a.Client, a.State = client, v.State
-			wantVerdict(t, h.login(t, a), login.Accept, login.Resynchronized)
-		})
-	}
-}
-
 func TestOTP_3_5_PIN(t *testing.T) {
 	withRounds(t, func(t *testing.T, h *house) {
 		tok := h.typedToken(t)
@@ -400,45 +342,6 @@ func TestOTP_3_2_TheSamePacketAfterARestart(t *testing.T) {
 		}
 		a.Request = "another"
 		wantVerdict(t, h.login(t, a), login.Reject, login.ReplayedCode)
-	})
-}
-
-func TestAlerts_5_3_5_4(t *testing.T) {
-	withPhone(t, func(t *testing.T, h *house, p *phone) {
-		h.set(t, func(u *login.User) { u.Email = "alice@example.com" })
-		h.Alerts = login.Alerts{RejectionUser: true, RejectionOperator: []string{"ops@example.com"}, LockoutUser: true, LockoutOperator: []string{"sec@example.com"}}
-		deny := func() {
-			w := h.begin(t, attempt(""))
-			p.answer(t, p.open(t), push.DeniedNotMe)
-			w.end(t)
-		}
-		deny()
-		letters := h.post.letters
-		if len(letters) != 2 || letters[0].To != "ops@example.com" || !letters[0].Operator || letters[1].To != "alice@example.com" {
-			t.Fatalf("letters: %+v", letters)
-		}
-		if r := letters[1].Rejection; r == nil || letters[1].Lockout != nil || r.Resource != "Example VPN" || r.IP != "198.51.100.7" || r.Client != "vpn" || r.Device != "alice's phone" {
-			t.Errorf("rejection: %+v", r)
-		}
-		time.Sleep(10 * time.Minute)
-		h.set(t, func(u *login.User) { u.Failures = 9 })
-		h.post.letters = nil
-		deny()
-		letters = h.post.letters
-		if len(letters) != 3 || letters[0].To != "ops@example.com" || letters[1].To != "sec@example.com" || letters[2].To != "alice@example.com" {
-			t.Fatalf("letters: %+v", letters)
-		}
-		if both := letters[2]; both.Lockout == nil || both.Rejection == nil {
-			t.Errorf("the user reads of one only: %+v", both)
-		}
-		h.UnlockUser(t.Context(), "alice")
-		h.post.letters = nil
-		for range 12 {
-			h.login(t, attempt("wrong"))
-		}
-		if letters := h.post.letters; len(letters) != 2 || letters[1].Rejection != nil || letters[1].Lockout == nil || !letters[1].Lockout.Until.Equal(time.Now().Add(15*time.Minute)) {
-			t.Errorf("letters of a lockout by guesses: %+v", letters)
-		}
 	})
 }
 

@@ -25,7 +25,7 @@ func (e *Engine) start(ctx context.Context, a *Attempt, m Method) (Verdict, erro
 	case s.why != "":
 		return e.reject(ctx, a, m, s.why)
 	case s.begun && m != ByOTP: // the row of the outer window says it already
-		row := a.row(Row{Method: m, Result: ResultChallenge, Reason: CodeSent, Message: s.round.Prompt})
+		row := a.row(Row{Method: m, Result: ResultChallenge, Reason: CodeSent, Message: asking(s.round)})
 		if m == ByGrid {
 			row.Reason, row.Message = GridShown, ""
 		}
@@ -125,7 +125,6 @@ func (s *starter) fill(u *User, codes Codes) {
 		s.picture = s.engine.deal(&s.round, u)
 		return
 	case ByOTP:
-		s.round.Prompt = sayNextCode
 		return
 	}
 	switch {
@@ -207,24 +206,7 @@ func (e *Engine) prompt(a *Attempt, r Round) Verdict {
 	if e.Clients[a.Client].Challenge {
 		return Verdict{Outcome: Challenge, Reason: roundReason(r.Method), Message: asking(r), State: r.State, Secret: r.Secret, AtOnce: true}
 	}
-	message := r.Prompt
-	if len(message)+1+len(sayAgain) <= 253 {
-		message += " " + sayAgain
-	}
-	return Verdict{Reason: roundReason(r.Method), Message: message, Retry: true, AtOnce: true}
-}
-
-// asking returns the prompt of a round as the text in front of what is typed: a terminal
-// shows both in one line.
-func asking(r Round) string {
-	text := strings.TrimSuffix(r.Prompt, ".") + ": "
-	if r.Method == ByGrid {
-		text = r.Prompt + "\n" + sayDigits
-	}
-	if len(text) > 253 {
-		return r.Prompt
-	}
-	return text
+	return Verdict{Reason: roundReason(r.Method), Message: again(r), Retry: true, AtOnce: true}
 }
 
 func roundReason(m Method) Reason {
@@ -268,16 +250,18 @@ func (p Picture) place() string { return p.Key[:picturePlace] }
 // deal gives a round a card that nobody has seen yet.
 func (e *Engine) deal(r *Round, u *User) (picture Picture) {
 	card := grid.NewCard(u.Grid.Size)
-	r.Code, r.Prompt = card.Answer(*u.Grid), sayGrid+"\n"+card.Text()
+	r.Code, r.Prompt = card.Answer(*u.Grid), card.Text()
 	if e.Pictures == nil {
 		return Picture{}
 	}
 	picture = Picture{Key: newPictureKey(UserKey(u.Name), r.Login), Card: card, Expires: time.Unix(r.Expires, 0)}
 	link := sayPicture + " " + strings.TrimSuffix(e.URL, "/") + "/grid/" + picture.Key
-	if len(r.Prompt)+1+len(link) > 253 {
+	linked := *r
+	linked.Prompt += "\n" + link
+	if len(asking(linked)) > 253 || len(again(linked)) > 253 {
 		return Picture{} // the text alone is enough
 	}
-	r.Prompt += "\n" + link
+	r.Prompt = linked.Prompt
 	return picture
 }
 

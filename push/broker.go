@@ -252,7 +252,7 @@ func (b *Broker) find(ctx context.Context, p past, q *Question) (*Challenge, err
 			return nil, ErrElsewhere
 		case limits.coolingDown(p.challenges, q.Source, now):
 			return nil, ErrCoolingDown
-		case same && q.Source != "" && newest.Outcome == Approved && limits.fresh(newest, now):
+		case same && q.Source != "" && !q.Match && newest.Outcome == Approved && limits.fresh(newest, now):
 			if late, err := b.reuse(ctx, newest); late != nil || err != nil {
 				return late, err
 			}

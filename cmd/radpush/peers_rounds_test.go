@@ -72,7 +72,7 @@ func TestPeersRadclientRounds(t *testing.T) {
 		telephone := s.telephone(t, user)
 		r := s.login(t, vpn, "User-Name="+user, "User-Password=s").heard()
 		wantReply(t, r, "Access-Reject")
-		for _, text := range []string{"ends in " + telephone.ends, "sign in again with it as the passcode"} {
+		for _, text := range []string{"ends in " + telephone.ends, "Sign in again with the code sent by SMS"} {
 			wantText(t, r.value("Reply-Message"), text)
 		}
 		if state := r.value("State"); state != "" {
