@@ -235,3 +235,22 @@ func writeFile(t *testing.T, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+// A fault in the file does not keep an operator from the server that runs.
+func TestOperatorsWorkThoughTheFileIsBroken(t *testing.T) {
+	t.Parallel()
+	s := startRadpush(t)
+	user := s.user(t)
+	text, err := os.ReadFile(s.config)
+	if err == nil {
+		err = os.WriteFile(s.config, append(text, "reject_delay: soon\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(t, "user", "lock", user)
+	wantText(t, s.run(t, "user", "list"), "the running server has read it before that")
+	wantText(t, s.runFails(t, "config", "check"), "reject_delay")
+	s.process.kill()
+	wantText(t, s.runFails(t, "user", "list"), "reject_delay")
+}

@@ -27,6 +27,10 @@ type ConfigError struct {
 	File     string  `json:"file"`
 	Faults   []Fault `json:"faults"`
 	Warnings []Fault `json:"warnings"`
+
+	// Socket is that of the server that may run with what the file said before; "" if it
+	// cannot be read.
+	Socket Path `json:"-"`
 }
 
 func (e *ConfigError) Error() string {

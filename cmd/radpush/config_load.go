@@ -61,7 +61,11 @@ func parseConfig(file string, data []byte, public bool) (*Config, error) {
 		}
 	}
 	if len(d.faults) > 0 {
-		return nil, &ConfigError{File: file, Faults: d.faults, Warnings: d.warnings}
+		found := &ConfigError{File: file, Faults: d.faults, Warnings: d.warnings}
+		if !d.bad["socket"] && !d.bad["state"] {
+			found.Socket = c.Socket
+		}
+		return nil, found
 	}
 	c.Warnings = d.warnings
 	return c, nil

@@ -88,6 +88,11 @@ func checkOwner(state string) error {
 func operate(file *configFile, run func(c *cobra.Command, args []string, o *web.OperatorClient) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		cfg, err := file.Load()
+		if found, ok := errors.AsType[*ConfigError](err); ok && listens(found.Socket) {
+			// At 3 a.m. somebody has to be unlocked, and a half-finished change is in the file.
+			fmt.Fprintf(c.ErrOrStderr(), "radpush: %s; the running server has read it before that\n", found.summary())
+			cfg, err = &Config{Socket: found.Socket}, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -98,6 +103,19 @@ func operate(file *configFile, run func(c *cobra.Command, args []string, o *web.
 		defer done()
 		return asTyped(c, run(c, args, o))
 	}
+}
+
+// listens reports whether a server answers on a socket.
+func listens(socket Path) bool {
+	if socket == "" {
+		return false
+	}
+	conn, err := net.Dial("unix", string(socket))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // asTyped says of the fields of a request that the API refuses which flags they came from.
