@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -42,23 +41,24 @@ func chromium(t *testing.T) string {
 // test: an error on the console, an exception, a breach of the Content-Security-Policy, a request
 // to anywhere else.
 type tab struct {
-	t     *testing.T
-	world *world
-	ctx   context.Context
-	close func() // ends the browser
+	t      *testing.T
+	world  *world
+	origin string // of the page
+	ctx    context.Context
+	close  func() // ends the browser
 
 	mu       sync.Mutex
 	expected []string // parts of errors that the test brings about
 }
 
 // browse starts Chromium with a profile of its own.
-func browse(t *testing.T, w *world) *tab {
+func browse(t *testing.T, w *world, options ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
-	return browseAgain(t, w, t.TempDir())
+	return browseAgain(t, w, t.TempDir(), options...)
 }
 
 // browseAgain starts Chromium with a profile that may have been used before.
-func browseAgain(t *testing.T, w *world, profile string) *tab {
+func browseAgain(t *testing.T, w *world, profile string, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium(t)),
@@ -71,9 +71,10 @@ func browseAgain(t *testing.T, w *world, profile string) *tab {
 		chromedp.Flag("lang", "en-GB"),
 		chromedp.Env("TZ=Europe/Berlin"),
 	)
+	options = append(options, more...)
 	allocated, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, cancel := chromedp.NewContext(allocated)
-	b := &tab{t: t, world: w, ctx: ctx}
+	b := &tab{t: t, world: w, origin: w.origin(), ctx: ctx}
 	b.close = sync.OnceFunc(func() {
 		if err := chromedp.Cancel(ctx); err != nil { // closes it in good order: what it keeps is on the disk
 			t.Log("close Chromium:", err)
@@ -96,7 +97,7 @@ func browseAgain(t *testing.T, w *world, profile string) *tab {
 func (b *tab) window(options ...chromedp.ContextOption) *tab {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, options...)
-	second := &tab{t: b.t, world: b.world, ctx: ctx, close: cancel}
+	second := &tab{t: b.t, world: b.world, origin: b.origin, ctx: ctx, close: cancel}
 	second.begin()
 	return second
 }
@@ -143,7 +144,7 @@ func (b *tab) heard(event any) {
 			b.wrong(fmt.Sprintf("console: %s %s", e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, b.world.origin()+"/") {
+		if !strings.HasPrefix(e.Request.URL, b.origin+"/") {
 			b.wrong("request to " + e.Request.URL)
 		}
 	}
@@ -199,13 +200,19 @@ func (b *tab) text() string {
 	return eval[string](b, `document.querySelector("main")?.innerText ?? ""`)
 }
 
-// tap taps an element with a finger, as a person does: not before the element could be read. It
-// returns when it did.
-func (b *tab) tap(selector string) time.Time {
+// tap taps an element with a finger.
+func (b *tab) tap(selector string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.WaitEnabled(chromedp.CSS(selector)), chromedp.Sleep(700*time.Millisecond))
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.WaitEnabled(chromedp.CSS(selector)), chromedp.Tap(chromedp.CSS(selector)))
+}
+
+// decide taps what answers a request, as a person does: not before it could be read. It returns
+// when it did.
+func (b *tab) decide(selector string) time.Time {
+	b.t.Helper()
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Sleep(700*time.Millisecond))
 	now := time.Now()
-	b.do(chromedp.Tap(chromedp.CSS(selector)))
+	b.tap(selector)
 	return now
 }
 
@@ -241,7 +248,9 @@ func eval[T any](b *tab, expression string) T {
 // picture writes what the page looks like into the test's directory of artifacts.
 func (b *tab) picture(name string) {
 	b.t.Helper()
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Error(err)
 		return
@@ -250,6 +259,3 @@ func (b *tab) picture(name string) {
 		b.t.Error(err)
 	}
 }
-
-// browser returns what commands of the whole browser are sent to.
-func (b *tab) browser() cdp.Session { return chromedp.FromContext(b.ctx).Browser }

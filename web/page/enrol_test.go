@@ -3,7 +3,11 @@ package page_test
 import (
 	"crypto/ecdsa"
 	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,11 +15,13 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"radpush/login"
+	"radpush/web/page"
 )
 
 // The key is made in the browser and does not leave it; the code is good once and leaves no
 // trace.
 func TestDevices_9_1_EnrolFromTheLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	link := w.link(t, "alice")
@@ -68,6 +74,7 @@ func TestDevices_9_1_EnrolFromTheLink(t *testing.T) {
 }
 
 func TestDevices_9_1_PastedLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.open(w.origin() + "/app/")
@@ -85,6 +92,7 @@ func TestDevices_9_1_PastedLink(t *testing.T) {
 
 // Enrolling again takes the old device's place; a second user stands beside the first.
 func TestDevices_9_1_SeveralAccounts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -99,15 +107,16 @@ func TestDevices_9_1_SeveralAccounts(t *testing.T) {
 	b.screen("request", "alice", "Example VPN")
 	bob := w.login(t, "bob", "wifi")
 	b.screen("request", "alice", "One more request waits.")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("request", "bob", "Staff Wi-Fi")
 	want(t, alice, login.Accept, login.Approved)
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved", "Staff Wi-Fi")
 	want(t, bob, login.Accept, login.Approved)
 }
 
 func TestDevices_9_3_RenameAndLeave(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -126,6 +135,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 	b.tap("#leave")
 	b.screen("account", "cannot be reached")
 	w.start(t)
+	b.expect("401") // the poll is told first
 	b.tap("#leave")
 	b.screen("welcome")
 	if devices := w.devices(t, "alice"); len(devices) != 0 {
@@ -137,6 +147,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 }
 
 func TestDevices_9_3_RemovedByTheOperator(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -154,6 +165,7 @@ func TestDevices_9_3_RemovedByTheOperator(t *testing.T) {
 
 // The keys are there after the browser was closed.
 func TestDevices_9_1_KeysSurviveARestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	profile := t.TempDir()
 	b := browseAgain(t, w, profile)
@@ -165,13 +177,14 @@ func TestDevices_9_1_KeysSurviveARestart(t *testing.T) {
 	b.screen("home", "alice", "Ready")
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request", "Example VPN")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 }
 
 // The page starts without a network, from what the service worker keeps, and can be installed.
 func TestInstalled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -196,4 +209,47 @@ func TestInstalled(t *testing.T) {
 	began := time.Now()
 	b.screen("home", "Ready")
 	t.Logf("back %v after the server", time.Since(began).Round(time.Millisecond))
+}
+
+// A page that has changed is fetched whole, and runs from the next start on.
+func TestUpdated(t *testing.T) {
+	t.Parallel()
+	var changed atomic.Bool
+	h := page.Handler("/app/", page.Config{Organization: "Example Ltd"})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/app/")
+		if !changed.Load() || name != "sw.js" && name != "text.js" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		was := httptest.NewRecorder()
+		h.ServeHTTP(was, httptest.NewRequest("GET", r.URL.Path, nil))
+		for key, values := range was.Header() {
+			if key != "Content-Length" && key != "Etag" {
+				w.Header()[key] = values
+			}
+		}
+		fmt.Fprint(w, strings.NewReplacer(`const version = "`, `const version = "new`, "not an enrolment link", "no such link").Replace(was.Body.String()))
+	}))
+	defer server.Close()
+	b := browse(t, newWorld(t, nil))
+	b.origin = strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+	try := func(says string) {
+		t.Helper()
+		b.open(b.origin + "/app/")
+		b.fill("#link", "https://x")
+		b.tap("#welcome .main")
+		b.screen("welcome", says)
+		eval[bool](b, `navigator.serviceWorker.ready.then(() => true)`)
+	}
+	try("not an enrolment link")
+	changed.Store(true)
+	try("not an enrolment link")
+	for end := time.Now().Add(patience); !strings.HasPrefix(eval[string](b, `caches.keys().then((names) => names.join())`), "radpush new"); {
+		if time.Now().After(end) {
+			t.Fatal("the browser keeps the old page")
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	try("no such link")
 }

@@ -48,6 +48,7 @@ const faults = `(() => {
 
 // What the screens look like, in both schemes: with go test -artifacts they are kept.
 func TestLook(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.open(w.origin() + "/app/")
@@ -85,7 +86,7 @@ func TestLook(t *testing.T) {
 	look("request")
 	b.tap("#deny")
 	look("why")
-	b.tap("#not-me")
+	b.decide("#not-me")
 	b.screen("ended", "Denied")
 	look("denied")
 	want(t, verdict, login.Reject, login.DeniedNotMe)
@@ -93,7 +94,7 @@ func TestLook(t *testing.T) {
 
 	verdict = w.login(t, "alice", "wifi")
 	b.screen("request", "Staff Wi-Fi")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	look("approved")
 	want(t, verdict, login.Accept, login.Approved)

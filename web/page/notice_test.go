@@ -13,10 +13,10 @@ import (
 // A tap on a notification is a person's: see desktop. By its buttons a login is let in and kept
 // out while the page is closed.
 func TestPush_2_6_2_7_ByTheButtonsOfANotification(t *testing.T) {
+	t.Parallel()
 	screen := newDesktop(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", screen.address)
 	w := newWorld(t, nil)
-	b := browse(t, w)
+	b := browse(t, w, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+screen.address))
 	b.allowNotifications()
 	b.enrol("alice")
 	worker := b.worker()
@@ -52,7 +52,7 @@ func TestPush_2_6_2_7_ByTheButtonsOfANotification(t *testing.T) {
 	screen.tap(failed, "") // the notification itself opens the page
 	page := b.opened()
 	page.screen("request", "Staff Wi-Fi")
-	page.tap("#approve")
+	page.decide("#approve")
 	page.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 }
@@ -66,7 +66,7 @@ func (b *tab) opened() *tab {
 			b.t.Fatal(err)
 		}
 		for _, info := range targets {
-			if info.Type == "page" && !info.Attached && strings.HasPrefix(info.URL, b.world.origin()+"/app/") {
+			if info.Type == "page" && !info.Attached && strings.HasPrefix(info.URL, b.origin+"/app/") {
 				return b.window(chromedp.WithTargetID(info.TargetID))
 			}
 		}
@@ -78,12 +78,12 @@ func (b *tab) opened() *tab {
 // A page that nobody looks at notifies too: there may be no push service. The numbers of number
 // matching are no buttons.
 func TestPush_2_12_NotificationOfAHiddenPage(t *testing.T) {
+	t.Parallel()
 	screen := newDesktop(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", screen.address)
 	w := newWorld(t, func(w *world) {
 		w.engine.Clients["prompt"] = login.Client{Name: "prompt", Resource: "Example VPN", Challenge: true, Match: true}
 	})
-	b := browse(t, w)
+	b := browse(t, w, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+screen.address))
 	b.allowNotifications()
 	b.enrol("alice")
 	b.worker()
@@ -95,6 +95,6 @@ func TestPush_2_12_NotificationOfAHiddenPage(t *testing.T) {
 	}
 	b.screen("request", "Tap the number")
 	b.tap("#deny")
-	b.tap("#not-me")
+	b.decide("#not-me")
 	b.screen("ended", "Denied")
 }

@@ -22,13 +22,14 @@
 //
 // Whoever can change what this page is, can answer in the user's name. So it loads nothing from
 // elsewhere, runs no script that is not one of its files (Content-Security-Policy), and writes
-// what the server says as text, never as markup (Trusted Types).
+// what the server says as text, never as markup (Trusted Types). To a browser, all that is served
+// under one host name and port is one: behind a reverse proxy, have nothing of others there.
 //
 // # How it is updated
 //
 // The service worker keeps all files of one version and serves the page from them. [Handler]
-// names the version in version.js, by the hash of all files; the browser fetches that anew at
-// each start and at each push, and when it has changed, all of it.
+// writes the version, which is the hash of all files, into sw.js. At each start the browser looks
+// whether sw.js has changed, and if so fetches all files anew, for the start after this one.
 package page
 
 import (
@@ -132,9 +133,10 @@ func load(c Config) map[string]file {
 	if err != nil {
 		panic(err) // they are in the program: found by the first test that runs
 	}
-	script := fmt.Appendf(nil, "// Made by the server, of all files.\nexport const version = %s;\nexport const files = %s;\n",
-		quote(base64.RawURLEncoding.EncodeToString(version.Sum(nil)[:12])), quote(list))
-	files["version.js"] = newFile("version.js", script)
+	// In sw.js itself: when only something that it imports has changed, Chromium sees that and
+	// then fails to start the new one.
+	files["sw.js"] = newFile("sw.js", fmt.Appendf(nil, "const version = %s;\nconst files = %s;\n\n%s",
+		quote(base64.RawURLEncoding.EncodeToString(version.Sum(nil)[:12])), quote(list), files["sw.js"].body))
 	config := newFile("config.json", quote(c))
 	config.etag = ""
 	files["config.json"] = config

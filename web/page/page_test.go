@@ -40,7 +40,7 @@ func TestFilesAreServed(t *testing.T) {
 	for name, contentType := range map[string]string{
 		"": "text/html; charset=utf-8", "index.html": "text/html; charset=utf-8", "style.css": "text/css; charset=utf-8",
 		"app.js": "text/javascript; charset=utf-8", "screens/home.js": "text/javascript; charset=utf-8", "sw.js": "text/javascript; charset=utf-8",
-		"version.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml", "icon-192.png": "image/png",
+		"icon.svg": "image/svg+xml", "icon-192.png": "image/png",
 		"manifest.webmanifest": "application/manifest+json",
 	} {
 		resp := get(h, "/app/"+name)
@@ -73,11 +73,11 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// Version.js names every file that a start without a network needs, and they are all there.
+// Sw.js names every file that a start without a network needs, and they are all there.
 func TestVersion(t *testing.T) {
 	h := page.Handler("/app/", page.Config{})
-	script := body(t, get(h, "/app/version.js"))
-	m := regexp.MustCompile(`version = "[A-Za-z0-9_-]{16}";\nexport const files = (\[.*\]);`).FindStringSubmatch(script)
+	script := body(t, get(h, "/app/sw.js"))
+	m := regexp.MustCompile(`^const version = "[A-Za-z0-9_-]{16}";\nconst files = (\[.*\]);\n`).FindStringSubmatch(script)
 	if m == nil {
 		t.Fatal(script)
 	}

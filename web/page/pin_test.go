@@ -12,6 +12,7 @@ import (
 
 // Where the policy demands a PIN, nothing is shown and nothing signed before it is typed.
 func TestPush_2_11_PIN(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
 	b := browse(t, w)
 	b.allowNotifications()
@@ -34,7 +35,7 @@ func TestPush_2_11_PIN(t *testing.T) {
 	b.screen("home", "Ready")
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 	b.tap("#done")
@@ -62,7 +63,7 @@ func TestPush_2_11_PIN(t *testing.T) {
 	b.fill("#unlock-pin", "258036")
 	b.tap("#unlock .main")
 	b.screen("request", "Example VPN")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 
@@ -79,6 +80,7 @@ func TestPush_2_11_PIN(t *testing.T) {
 
 // Who does not know it has to wait between tries, and can only give the keys up.
 func TestPush_2_11_PINForgotten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
 	b := browse(t, w)
 	b.open(w.link(t, "alice"))
@@ -115,6 +117,7 @@ func TestPush_2_11_PINForgotten(t *testing.T) {
 
 // Out of sight for a minute, the page wants the PIN again.
 func TestPush_2_11_LocksByItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
 	b := browse(t, w)
 	b.open(w.link(t, "alice"))

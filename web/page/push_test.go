@@ -23,7 +23,7 @@ import (
 func (b *tab) allowNotifications() {
 	b.t.Helper()
 	b.call(chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
-		Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: b.world.origin()}))
+		Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: b.origin}))
 }
 
 // A worker is the page's service worker, as DevTools know it.
@@ -75,7 +75,7 @@ func (b *tab) listenToWorker() {
 func (w *worker) push(format string, args ...any) {
 	w.b.t.Helper()
 	w.b.call(chromedp.Call(w.b.ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
-		Origin: w.b.world.origin(), RegistrationID: w.id, Data: fmt.Sprintf(format, args...)}))
+		Origin: w.b.origin, RegistrationID: w.id, Data: fmt.Sprintf(format, args...)}))
 }
 
 // A notification is one that is shown.
@@ -118,6 +118,7 @@ func (w *world) open(t *testing.T, user string) push.Challenge {
 
 // A push carries an id; what it is about the service worker asks by itself.
 func TestPush_9_4_NotificationOfAPush(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.allowNotifications()
@@ -133,7 +134,7 @@ func TestPush_9_4_NotificationOfAPush(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	b.screen("request", "Example VPN")
-	b.tap("#approve")
+	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 	b.screen("ended")
 	if n := eval[int](b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length)`); n != 0 {
@@ -143,6 +144,7 @@ func TestPush_9_4_NotificationOfAPush(t *testing.T) {
 
 // Each push shows something, or browsers end the subscription.
 func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b, other := browse(t, w), browse(t, w)
 	b.allowNotifications()
@@ -164,7 +166,7 @@ func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
 	worker.push(`{"challenge":%q}`, c.ID)
 	worker.notified("Sign in to Example VPN?")
 	other.tap("#deny")
-	other.tap("#mistake")
+	other.decide("#mistake")
 	want(t, verdict, login.Reject, login.DeniedMistake)
 	worker.push(`{"withdraw":%q}`, c.ID)
 	if n := worker.notified("No longer open"); !n.Silent || n.Tag != c.ID || len(n.Actions) != 0 {
@@ -181,7 +183,7 @@ func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
 	}
 }
 
-// A Ringer that remembers what it was asked.
+// A ringer remembers what it was asked.
 type ringer struct {
 	mu   sync.Mutex
 	rung []push.Address
@@ -207,13 +209,16 @@ func withPush(r push.Ringer) func(*world) {
 }
 
 // The server is told where the browser's push service reaches it, and told again when that has
-// changed. Chromium cannot subscribe without its maker's service, so that part is stood in for.
+// changed. Chromium cannot subscribe without its maker's service, and without a screen nobody is
+// asked for consent: those two parts are stood in for.
 func TestPush_9_4_Subscribes(t *testing.T) {
+	t.Parallel()
 	bell := new(ringer)
 	w := newWorld(t, withPush(bell))
 	b := browse(t, w)
 	b.call(chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
 		let endpoint = "https://push.example/1", current = null;
+		Notification.requestPermission = () => new Promise((done) => globalThis.consent = () => done("granted"));
 		PushManager.prototype.getSubscription = async () => current;
 		PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => current = {
 			options: { applicationServerKey }, unsubscribe: async () => { current = null; endpoint = "https://push.example/2" },
@@ -221,8 +226,9 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 		};`}))
 	b.enrol("alice")
 	b.screen("home", "Be notified when", "appear here while this page is open")
-	b.allowNotifications()
 	b.tap("#bell-on")
+	b.allowNotifications()
+	eval[any](b, `consent()`)
 	b.screen("home", "You are notified")
 	address := func(want push.Address) {
 		t.Helper()
@@ -237,15 +243,17 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 	address(push.Address{Service: "webpush", Token: `{"endpoint":"https://push.example/1","visible":true,"octets":65}`})
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request")
-	b.tap("#approve")
+	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
+	bell.mu.Lock()
 	if len(bell.rung) != 1 {
 		t.Errorf("rung: %v", bell.rung)
 	}
+	bell.mu.Unlock()
 
 	// A server with another key, and one without.
-	w.stop()
 	b.expect("net::ERR")
+	w.stop()
 	w.server.VAPID = strings.Replace(vapid, "BHy7", "BHy8", 1)
 	w.start(t)
 	eval[any](b, `dispatchEvent(new Event("online"))`)
@@ -259,6 +267,7 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 
 // Where the browser reaches no push service, it is said, and all else works.
 func TestPush_9_4_NoPushService(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, withPush(new(ringer)))
 	b := browse(t, w)
 	b.allowNotifications()
@@ -266,7 +275,7 @@ func TestPush_9_4_NoPushService(t *testing.T) {
 	b.screen("home", "could not be turned on in this browser", "appear here while this page is open")
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request")
-	b.tap("#approve")
+	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 	if a := w.devices(t, "alice")[0].Address; a.Service != "" {
 		t.Errorf("the server is to ring %+v", a)

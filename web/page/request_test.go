@@ -16,6 +16,7 @@ import (
 
 // What is shown is what the server says, in the device's time zone; one tap lets the login in.
 func TestPush_2_6_Approve(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -29,7 +30,7 @@ func TestPush_2_6_Approve(t *testing.T) {
 	if focus := eval[string](b, `document.activeElement.textContent`); focus != "Is this you?" {
 		t.Errorf("a screen reader is at %q", focus)
 	}
-	tapped := b.tap("#approve")
+	tapped := b.decide("#approve")
 	got := want(t, verdict, login.Accept, login.Approved)
 	t.Logf("accepted %v after the tap", got.at.Sub(tapped).Round(time.Millisecond))
 	b.screen("ended", "Approved", "Example VPN")
@@ -46,6 +47,7 @@ func berlin(t *testing.T) *time.Location {
 }
 
 func TestPush_2_7_2_8_Deny(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -66,7 +68,7 @@ func TestPush_2_7_2_8_Deny(t *testing.T) {
 		b.tap("#undeny")
 		b.screen("request", "APPROVE")
 		b.tap("#deny")
-		tapped := b.tap(row.button)
+		tapped := b.decide(row.button)
 		if got := want(t, verdict, login.Reject, row.reason); got.at.Sub(tapped) > time.Second {
 			t.Errorf("rejected after %v", got.at.Sub(tapped))
 		}
@@ -77,6 +79,7 @@ func TestPush_2_7_2_8_Deny(t *testing.T) {
 }
 
 func TestPush_2_9_Expired(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -90,6 +93,7 @@ func TestPush_2_9_Expired(t *testing.T) {
 
 // Another device was quicker, or the page comes too late.
 func TestPush_2_10_AnsweredElsewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b, other := browse(t, w), browse(t, w)
 	b.enrol("alice")
@@ -98,7 +102,7 @@ func TestPush_2_10_AnsweredElsewhere(t *testing.T) {
 	b.screen("request")
 	other.screen("request")
 	other.tap("#deny")
-	other.tap("#mistake")
+	other.decide("#mistake")
 	want(t, verdict, login.Reject, login.DeniedMistake)
 	b.screen("ended", "No longer open")
 	b.tap("#done")
@@ -108,7 +112,7 @@ func TestPush_2_10_AnsweredElsewhere(t *testing.T) {
 	b.screen("request")
 	key := eval[string](b, `import("./requests.js").then(async (r) => (await r.open())[0].key)`)
 	other.screen("request")
-	other.tap("#approve")
+	other.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 	if state := eval[string](b, fmt.Sprintf(`Promise.all([import("./answer.js"), import("./requests.js")]).then(async ([a, r]) =>
 		(await a.answer(await r.request(%q), "not-me")).state)`, key)); state != "ended" {
@@ -118,6 +122,7 @@ func TestPush_2_10_AnsweredElsewhere(t *testing.T) {
 
 // A tap that comes as the request appears was meant for something else.
 func TestPush_2_6_NotUnderAFingerOnItsWay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -137,11 +142,12 @@ func TestPush_2_6_NotUnderAFingerOnItsWay(t *testing.T) {
 		t.Fatalf("answered: %+v", v.Verdict)
 	default:
 	}
-	b.tap("#approve")
+	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 }
 
 func TestPush_2_6_WithoutAConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -149,10 +155,10 @@ func TestPush_2_6_WithoutAConnection(t *testing.T) {
 	b.screen("request")
 	b.expect("net::ERR")
 	w.stop()
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("request", "The server cannot be reached")
 	w.start(t)
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 }
@@ -167,13 +173,14 @@ func (b *tab) setClock(off time.Duration) {
 // A clock that is far off is named; one that is a little off does no harm, and the countdown
 // tells the server's time.
 func TestDevices_9_2_WrongClock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.setClock(90 * time.Second)
 	b.enrol("alice")
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request", "Expires in 0:5")
-	b.tap("#approve")
+	b.decide("#approve")
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 	b.close()
@@ -193,6 +200,7 @@ func TestDevices_9_2_WrongClock(t *testing.T) {
 
 // Numbers come in the place of APPROVE, and the wrong one is a denial.
 func TestPush_2_12_NumberMatching(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(w *world) {
 		w.engine.Clients["prompt"] = login.Client{Name: "prompt", Resource: "Example VPN", Hold: time.Minute, Challenge: true, Match: true}
 	})
@@ -209,7 +217,7 @@ func TestPush_2_12_NumberMatching(t *testing.T) {
 			selector := fmt.Sprintf(".numbers button:nth-child(%d)", n)
 			number := eval[string](b, fmt.Sprintf("document.querySelector(%q).textContent", selector))
 			if strings.Contains(prompt.Message, number) == right {
-				b.tap(selector)
+				b.decide(selector)
 				break
 			}
 		}
@@ -224,6 +232,7 @@ func TestPush_2_12_NumberMatching(t *testing.T) {
 
 // What the server says is text, whatever it looks like.
 func TestPush_2_2_ShownAsText(t *testing.T) {
+	t.Parallel()
 	const resource = `<img src=x onerror="document.title='x'"> & "VPN" ` + "\u202ereversed" + ` with-a-name-that-is-long-and-has-no-spaces-at-all-in-it`
 	w := newWorld(t, func(w *world) {
 		w.engine.Clients["vpn"] = login.Client{Name: "vpn", Resource: resource, Hold: time.Minute}
@@ -240,7 +249,7 @@ func TestPush_2_2_ShownAsText(t *testing.T) {
 	}
 	b.picture("long-names")
 	b.tap("#deny")
-	b.tap("#mistake")
+	b.decide("#mistake")
 	b.screen("ended", "<img")
 	b.tap("#done")
 	b.screen("home", "<img", "<b>Ltd</b>")
@@ -248,6 +257,7 @@ func TestPush_2_2_ShownAsText(t *testing.T) {
 
 // All of it can be done with a keyboard.
 func TestPush_2_6_ByKeyboard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.open(w.link(t, "alice"))
@@ -273,6 +283,7 @@ func TestPush_2_6_ByKeyboard(t *testing.T) {
 // Two windows of one browser: one asks the server, both show the request; when one is closed the
 // other goes on.
 func TestPush_2_1_TwoWindows(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := browse(t, w)
 	b.enrol("alice")
@@ -283,7 +294,7 @@ func TestPush_2_1_TwoWindows(t *testing.T) {
 		verdict := w.login(t, "alice", "vpn")
 		b.screen("request")
 		second.screen("request")
-		answers.tap("#approve")
+		answers.decide("#approve")
 		want(t, verdict, login.Accept, login.Approved)
 		b.screen("ended", "Approved")
 		second.screen("ended", "Approved")
@@ -293,7 +304,7 @@ func TestPush_2_1_TwoWindows(t *testing.T) {
 	second.close()
 	verdict := w.login(t, "alice", "vpn")
 	b.screen("request")
-	b.tap("#approve")
+	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 	if n := len(w.devices(t, "alice")); n != 1 {
 		t.Errorf("%d devices", n)

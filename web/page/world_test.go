@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -77,11 +78,13 @@ func newWorld(t *testing.T, change func(*world)) *world {
 	if change != nil {
 		change(w)
 	}
-	w.address = "localhost:0"
+	w.address = anyPort
 	w.start(t)
 	t.Cleanup(func() { w.stop() })
 	return w
 }
+
+const anyPort = "localhost:0"
 
 func (w *world) start(t *testing.T) {
 	t.Helper()
@@ -89,11 +92,9 @@ func (w *world) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	if w.address == anyPort {
+		w.address = fmt.Sprintf("localhost:%d", ln.Addr().(*net.TCPAddr).Port)
 	}
-	w.address = net.JoinHostPort("localhost", port)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- w.server.Serve(ctx, ln) }()

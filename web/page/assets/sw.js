@@ -1,7 +1,7 @@
 // The service worker: starts the page without a network, shows a notification for each push,
-// and answers by a notification's buttons.
+// and answers by a notification's buttons. The server writes two constants in front of it: version,
+// which changes with any file of the page, and files, the names of them all.
 
-import { files, version } from "./version.js";
 import { accounts, device } from "./accounts.js";
 import { answer } from "./answer.js";
 import * as notices from "./notices.js";
@@ -9,8 +9,7 @@ import { open, recent, request as find, take } from "./requests.js";
 import { call, config } from "./server.js";
 import { sync } from "./subscription.js";
 
-// The files of one version of the page stand together, so that an update is whole or not at all.
-// The worker is updated when version.js changes, which it does with any of them.
+// The files of one version stand together, so that an update is whole or not at all.
 const cacheName = "radpush " + version;
 
 self.addEventListener("install", (event) => {

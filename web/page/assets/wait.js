@@ -35,10 +35,11 @@ export async function begin(told) {
     try {
       await navigator.locks.request("radpush waits", steal ? { steal } : { signal: mine.signal }, waits);
       return; // nobody is left who waits
-    } catch {
-      turn.abort(); // another page has taken the lock
+    } catch (err) {
+      turn.abort();
+      if (err.name !== "AbortError") throw err;
+      steal = false; // another page has taken the lock
     }
-    steal = false;
   }
 }
 
