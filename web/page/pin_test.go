@@ -125,6 +125,8 @@ func TestPush_2_11_LocksByItself(t *testing.T) {
 	b.fill("#pin-2", "correct horse")
 	b.tap("#enrol .main")
 	b.screen("home", "Ready")
+	verdict := w.login(t, "alice", "vpn")
+	b.screen("request")
 	// A timer of a minute is a short one from here on.
 	eval[any](b, `{
 		const { setTimeout } = globalThis;
@@ -137,4 +139,9 @@ func TestPush_2_11_LocksByItself(t *testing.T) {
 	if open := eval[bool](b, `import("./pin.js").then((p) => p.isOpen())`); open {
 		t.Error("the keys are still open")
 	}
+	b.fill("#unlock-pin", "correct horse")
+	b.tap("#unlock .main")
+	b.screen("request")
+	b.decide("#approve")
+	want(t, verdict, login.Accept, login.Approved)
 }

@@ -251,6 +251,16 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 	}
 	bell.mu.Unlock()
 
+	// A server that takes the device for gone is told at the next start.
+	gone := w.devices(t, "alice")[0]
+	gone.Address.Gone = true
+	if err := w.broker.SetAddress(t.Context(), gone.ID, gone.Address); err != nil {
+		t.Fatal(err)
+	}
+	b.do(chromedp.Reload())
+	gone.Address.Gone = false
+	address(gone.Address)
+
 	// A server with another key, and one without.
 	b.expect("net::ERR")
 	w.stop()

@@ -275,7 +275,7 @@ func TestPush_2_6_ByKeyboard(t *testing.T) {
 	if focus := eval[string](b, `document.activeElement.id`); focus != "undeny" {
 		t.Errorf("the last reason is followed by %q", focus)
 	}
-	b.do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "))
+	b.do(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.Sleep(700*time.Millisecond), chromedp.KeyEvent(" "))
 	b.screen("ended", "Approved")
 	want(t, verdict, login.Accept, login.Approved)
 }

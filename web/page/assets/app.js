@@ -155,7 +155,6 @@ async function start() {
   onChange(notify);
   document.addEventListener("visibilitychange", looked);
   addEventListener("online", begin);
-  addEventListener("pageshow", (event) => event.persisted && begin());
   try {
     await expire();
   } catch {

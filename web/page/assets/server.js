@@ -100,7 +100,9 @@ export async function call(device, method, path, options = {}) {
 // config returns what the server says of itself: {organization, vapid, pin}.
 export async function config() {
   try {
-    const response = await fetch(new URL("config.json", import.meta.url), { cache: "no-store", redirect: "error" });
+    const response = await fetch(new URL("config.json", import.meta.url), {
+      cache: "no-store", redirect: "error", signal: AbortSignal.timeout(callTime * 1000),
+    });
     if (response.ok) return await response.json();
   } catch {
     // the same as any other answer

@@ -11,23 +11,27 @@ const subscribeTime = 15_000;
 // on the Home Screen.
 export const can = () => "Notification" in globalThis && "PushManager" in globalThis;
 
+const told = new Map(); // by account: the address as the server was told it since the start
+
 // sync has the push service reach this browser, if the server has a key for one (vapid) and the
-// user allows notifications, and tells the server of each account's address when it has
-// changed. It throws the first thing that failed, after all the others are done.
+// user allows notifications, and tells the server of each account's address when it has changed. At
+// each start it is told again: the server may have taken it for gone. It throws the first thing
+// that failed, after all the others are done.
 export async function sync(registration, vapid) {
   const allowed = can() && vapid && Notification.permission === "granted";
   const subscription = allowed ? await subscribed(registration, vapid) : null;
   const token = subscription ? JSON.stringify(subscription) : "";
-  const told = await Promise.allSettled((await accounts()).map((account) => tell(account, token)));
-  const failed = told.find((t) => t.status === "rejected");
+  const all = await Promise.allSettled((await accounts()).map((account) => tell(account, token)));
+  const failed = all.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
 }
 
 async function tell(account, token) {
   const signer = device(account);
-  if (!signer || account.address === token) return;
+  if (!signer || token === (told.get(account.id) ?? "") && token === account.address) return;
   if (token) await call(signer, "PUT", "/device/v1/address", { body: { service: "webpush", token } });
   else await call(signer, "DELETE", "/device/v1/address");
+  told.set(account.id, token);
   await update("accounts", account.id, (a) => a && { ...a, address: token });
 }
 

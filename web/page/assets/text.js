@@ -70,6 +70,7 @@ export const notice = {
 };
 
 export const label = (account) => account.label || account.user;
+export const under = (account) => [account.label && account.user, account.organization].filter(Boolean).join(", ");
 
 // The time zone is the device's (statement 2.2).
 const long = new Intl.DateTimeFormat(undefined, {

@@ -2,7 +2,7 @@
 // authenticator does it. It needs no push service.
 
 import { accounts, device } from "./accounts.js";
-import { call } from "./server.js";
+import { call, Trouble } from "./server.js";
 import { take } from "./requests.js";
 
 const maxWait = 60; // seconds that the server lets us wait
@@ -69,7 +69,7 @@ async function poll(account, signal) {
       }
     } catch (err) {
       if (signal.aborted) return;
-      tell(account, err);
+      tell(account, err instanceof Trouble ? err : new Trouble("server")); // which made no sense
       if (err.kind === "unknown") return;
       etag = undefined;
       await sleep(pause * (0.5 + Math.random() / 2), signal); // not all devices at once

@@ -13,9 +13,9 @@ export function codeOf(hash) {
   return /^[A-Za-z0-9_-]{1,128}$/.test(code) ? code : undefined;
 }
 
-// codeOfLink takes a link that was pasted: of this server, to /enrol or to this page.
+// codeOfLink takes a link that was pasted. It has to be one of this server.
 function codeOfLink(link) {
-  const here = new URL("../enrol", new URL("..", import.meta.url));
+  const here = new URL("../../enrol", import.meta.url);
   let url;
   try {
     url = new URL(link.trim());
@@ -43,14 +43,14 @@ let code;
 
 // begin shows the form for a code. Only the button uses it up: who is sent here by somebody
 // else's link has something to read first.
-export async function begin(theCode) {
+export function begin(theCode) {
   if (code === theCode) return;
   code = theCode;
   show("enrol");
   fault("enrol");
   $("name").value ||= deviceName();
   $("install").hidden = navigator.standalone !== false; // only Safari on a phone says it is not
-  await prepare().catch((err) => fault("enrol", text.trouble(err)));
+  prepare().catch((err) => fault("enrol", text.trouble(err)));
 }
 
 async function prepare() {
@@ -87,19 +87,19 @@ async function submit(done) {
     if (policy === undefined) await prepare(); // there was no connection at first
     if ((await accounts()).length >= maxAccounts) return fault("enrol", text.tooMany);
     if (!(await unlocked())) return;
-    const account = await enrol(code, inOctets($("name").value, 64), policy);
+    await enrol(code, inOctets($("name").value, 64), policy);
     code = undefined;
     $("pin-1").value = $("pin-2").value = "";
-    // Asks the browser not to throw the keys away when the disk is full.
-    await navigator.storage?.persist?.();
-    done(account);
+    // Asks the browser not to throw the keys away when the disk is full. It may ask the user.
+    navigator.storage?.persist?.().catch(() => {});
+    done();
   } catch (err) {
-    await pin.drop();
     fault("enrol", err instanceof DOMException ? text.noStorage : text.trouble(err));
+    await pin.drop();
   }
 }
 
-// wire connects the controls. Link is called with the code of a pasted link, done with a new
+// wire connects the controls. Link is called with the code of a pasted link, done when there is an
 // account, cancel if there is to be none.
 export function wire({ link, done, cancel }) {
   $("welcome").querySelector("form").onsubmit = (event) => {
@@ -116,7 +116,7 @@ export function wire({ link, done, cancel }) {
     code = undefined;
     cancel();
   };
-  $("copy").onclick = () => navigator.clipboard.writeText(new URL(`../enrol#code=${code}`, new URL("..", import.meta.url)).href);
+  $("copy").onclick = () => navigator.clipboard.writeText(new URL(`../../enrol#code=${code}`, import.meta.url).href);
 }
 
 // inOctets cuts a text to what the server takes of a name.

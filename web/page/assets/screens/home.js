@@ -38,9 +38,8 @@ function bell({ offered, failed }) {
 }
 
 function row(account, state, open) {
-  const words = element("span", "text", element("b", "", text.label(account)), element("small", "", account.organization));
+  const words = element("span", "text", element("b", "", text.label(account)), element("small", "", text.under(account)));
   const button = element("button", "", words, element("small", state === "waiting" ? "good" : state.kind ? "bad" : "", text.state(state)), icon("next"));
-  button.dataset.account = account.id;
   button.onclick = () => open(account.id);
   return element("li", "", button);
 }

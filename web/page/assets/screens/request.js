@@ -13,20 +13,22 @@ import { $, fault, say, show } from "./screen.js";
 const tooSoon = 600; // milliseconds
 
 let current; // the request that is shown, or was shown last
-let since; // when it appeared, on the clock of events
+let since; // when what can be tapped appeared, on the clock of events
 let busy = false; // an answer is on its way
 
 // render shows the oldest of the open requests.
 export function render(open) {
-  const request = open[0];
-  if (request.key !== current?.key) {
-    current = request;
-    since = performance.now();
-    fill(request);
+  const other = open[0].key !== current?.key;
+  if (other) {
+    current = open[0];
+    fill(current);
+  }
+  const appears = show("request");
+  if (other || appears) {
     fault("request");
     deny(false);
-    if (!show("request")) $("request").querySelector("h1").focus();
   }
+  if (other && !appears) $("request").querySelector("h1").focus();
   $("others").hidden = open.length < 2;
   $("others").textContent = open.length === 2 ? "One more request waits." : `${open.length - 1} more requests wait.`;
   tick();
@@ -68,8 +70,9 @@ async function tick() {
   if (left <= 0 && !busy) await expire();
 }
 
-// deny asks why, or takes that back.
+// deny asks why, or takes that back. What was under the finger is something else then.
 function deny(why) {
+  since = performance.now();
   $("decide").hidden = why;
   $("why").hidden = !why;
 }
@@ -77,6 +80,7 @@ function deny(why) {
 async function decide(event, decision, number) {
   if (busy || event.timeStamp - since < tooSoon) return;
   busy = true;
+  const asked = current;
   const button = event.currentTarget;
   fault("request");
   const buttons = $("request").querySelectorAll("button");
@@ -84,7 +88,8 @@ async function decide(event, decision, number) {
   button.classList.add("busy");
   say("Sending…");
   try {
-    current = await answer(current, decision, number);
+    const now = await answer(asked, decision, number);
+    if (current === asked) current = now;
   } catch (err) {
     fault("request", text.trouble(err));
     say("");
@@ -138,5 +143,3 @@ export function wire(done) {
   };
   setInterval(tick, 1000);
 }
-
-export const isBusy = () => busy;
