@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long anything may take. It is long, because it passes only when a test fails.
-const patience = 40 * time.Second
+const patience = 100 * time.Second
 
 // chromium returns the path of Chromium. Without it the test is skipped; where
 // RADPUSH_REQUIRE_PEERS is set, as in CI, it fails.
