@@ -8,10 +8,13 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // A desktop is what shows the notifications of a browser on Linux: the session's D-Bus and the
@@ -26,12 +29,14 @@ type desktop struct {
 	mu     sync.Mutex
 	conns  []net.Conn
 	shown  []toast // newest last
+	seen   int     // how many of them toast has looked at
 	serial uint32
 }
 
 // A toast is a notification on the desktop.
 type toast struct {
 	id            uint32
+	closed        bool
 	summary, body string
 	actions       []string // name, label, name, label …
 }
@@ -56,22 +61,45 @@ func newDesktop(t *testing.T) *desktop {
 	return d
 }
 
-// toast waits until the newest notification has a text in its summary.
+// env has a browser use it.
+func (d *desktop) env() chromedp.ExecAllocatorOption {
+	return chromedp.Env("DBUS_SESSION_BUS_ADDRESS=" + d.address)
+}
+
+// toast waits for a notification that it has not returned before, and that has a text in its
+// summary.
 func (d *desktop) toast(summary string) toast {
 	d.t.Helper()
 	var newest toast
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		d.mu.Lock()
-		if n := len(d.shown); n > 0 {
-			newest = d.shown[n-1]
+		if len(d.shown) > d.seen {
+			newest = d.shown[d.seen]
+			d.seen++
 		}
 		d.mu.Unlock()
 		if newest.id != 0 && strings.Contains(newest.summary, summary) {
 			return newest
 		}
 	}
-	d.t.Fatalf("the newest notification is %+v, want one with %q", newest, summary)
+	d.t.Fatalf("no notification with %q: the newest is %+v", summary, newest)
 	return newest
+}
+
+// closed waits until no notification is shown.
+func (d *desktop) closed() {
+	d.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		d.mu.Lock()
+		open := slices.ContainsFunc(d.shown, func(n toast) bool { return !n.closed })
+		d.mu.Unlock()
+		if !open {
+			return
+		}
+		if time.Now().After(end) {
+			d.t.Fatal("a notification stays")
+		}
+	}
 }
 
 // tap taps a button of a notification, by its label; "" is the notification itself.
@@ -157,6 +185,11 @@ func (d *desktop) answer(c call) (signature string, body []byte) {
 			m.text(s)
 		}
 		return "ssss", m.Bytes()
+	case "CloseNotification":
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		b := reader{b: c.body}
+		d.close(b.u32())
 	case "Notify":
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -171,11 +204,19 @@ func (d *desktop) answer(c call) (signature string, body []byte) {
 		for end := b.u32() + uint32(b.at); uint32(b.at) < end; {
 			n.actions = append(n.actions, b.text())
 		}
+		d.close(n.id)
 		d.shown = append(d.shown, n)
 		m.u32(n.id)
 		return "u", m.Bytes()
 	}
 	return "", nil
+}
+
+// close marks a notification as not shown any more. D.mu is held.
+func (d *desktop) close(id uint32) {
+	for i := range d.shown {
+		d.shown[i].closed = d.shown[i].closed || d.shown[i].id == id
+	}
 }
 
 // kinds of message

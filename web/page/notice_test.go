@@ -16,7 +16,7 @@ func TestPush_2_6_2_7_ByTheButtonsOfANotification(t *testing.T) {
 	t.Parallel()
 	screen := newDesktop(t)
 	w := newWorld(t, nil)
-	b := browse(t, w, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+screen.address))
+	b := browse(t, w, screen.env())
 	b.allowNotifications()
 	b.enrol("alice")
 	worker := b.worker()
@@ -83,7 +83,7 @@ func TestPush_2_12_NotificationOfAHiddenPage(t *testing.T) {
 	w := newWorld(t, func(w *world) {
 		w.engine.Clients["prompt"] = login.Client{Name: "prompt", Resource: "Example VPN", Challenge: true, Match: true}
 	})
-	b := browse(t, w, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+screen.address))
+	b := browse(t, w, screen.env())
 	b.allowNotifications()
 	b.enrol("alice")
 	b.worker()

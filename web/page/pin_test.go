@@ -13,8 +13,9 @@ import (
 // Where the policy demands a PIN, nothing is shown and nothing signed before it is typed.
 func TestPush_2_11_PIN(t *testing.T) {
 	t.Parallel()
+	screen := newDesktop(t)
 	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
-	b := browse(t, w)
+	b := browse(t, w, screen.env())
 	b.allowNotifications()
 	b.open(w.link(t, "alice"))
 	for _, row := range []struct{ first, second, says string }{
@@ -54,7 +55,7 @@ func TestPush_2_11_PIN(t *testing.T) {
 	b.screen("unlock", "Type your PIN")
 	verdict = w.login(t, "alice", "vpn")
 	worker.push(`{"challenge":%q}`, w.open(t, "alice").ID)
-	if n := worker.notified("Sign-in request"); len(n.Actions) != 0 || strings.Contains(n.Title+n.Body, "VPN") || strings.Contains(n.Body, "alice") {
+	if n := screen.toast("Sign-in request"); strings.Contains(n.summary+n.body, "VPN") || strings.Contains(n.body, "alice") || strings.Contains(strings.Join(n.actions, " "), "Approve") {
 		t.Errorf("told before the PIN: %+v", n)
 	}
 	b.fill("#unlock-pin", "258037")

@@ -78,28 +78,6 @@ func (w *worker) push(format string, args ...any) {
 		Origin: w.b.origin, RegistrationID: w.id, Data: fmt.Sprintf(format, args...)}))
 }
 
-// A notification is one that is shown.
-type notification struct {
-	Title, Body, Tag string
-	Actions          []string
-	Silent           bool
-}
-
-// notified waits until exactly one notification is shown, and its title has a text.
-func (w *worker) notified(title string) notification {
-	w.b.t.Helper()
-	var all []notification
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		all = eval[[]notification](w.b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map(
-			(n) => ({ Title: n.title, Body: n.body, Tag: n.tag, Actions: n.actions.map((a) => a.action), Silent: n.silent ?? false })))`)
-		if len(all) == 1 && strings.Contains(all[0].Title, title) {
-			return all[0]
-		}
-	}
-	w.b.t.Fatalf("notifications %+v, want one with %q", all, title)
-	return notification{}
-}
-
 // open returns the challenge that is open for a user.
 func (w *world) open(t *testing.T, user string) push.Challenge {
 	t.Helper()
@@ -119,66 +97,59 @@ func (w *world) open(t *testing.T, user string) push.Challenge {
 // A push carries an id; what it is about the service worker asks by itself.
 func TestPush_9_4_NotificationOfAPush(t *testing.T) {
 	t.Parallel()
+	screen := newDesktop(t)
 	w := newWorld(t, nil)
-	b := browse(t, w)
+	b := browse(t, w, screen.env())
 	b.allowNotifications()
 	b.enrol("alice")
 	worker := b.worker()
 	b.open("about:blank") // nobody looks at the page
 	verdict := w.login(t, "alice", "vpn")
-	c := w.open(t, "alice")
-	worker.push(`{"challenge":%q}`, c.ID)
-	b.open(w.origin() + "/app/")
-	n := worker.notified("Sign in to Example VPN?")
-	if n.Tag != c.ID || !strings.Contains(n.Body, "alice, Example Ltd") || !strings.Contains(n.Body, "203.0.113.7") || strings.Join(n.Actions, " ") != "approve not-me" {
+	worker.push(`{"challenge":%q}`, w.open(t, "alice").ID)
+	n := screen.toast("Sign in to Example VPN?")
+	if !strings.Contains(n.body, "alice, Example Ltd\n203.0.113.7") || !strings.HasPrefix(strings.Join(n.actions, " "), "0 Approve 1 It wasn’t me") {
 		t.Errorf("%+v", n)
 	}
+	b.open(w.origin() + "/app/")
 	b.screen("request", "Example VPN")
 	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 	b.screen("ended")
-	if n := eval[int](b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.length)`); n != 0 {
-		t.Errorf("%d notifications stay", n)
-	}
+	screen.closed()
 }
 
 // Each push shows something, or browsers end the subscription.
 func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
 	t.Parallel()
+	screen := newDesktop(t)
 	w := newWorld(t, nil)
-	b, other := browse(t, w), browse(t, w)
+	b, other := browse(t, w, screen.env()), browse(t, w)
 	b.allowNotifications()
 	b.enrol("alice")
 	other.enrol("alice")
 	worker := b.worker()
-	clear := func() {
-		eval[any](b, `navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.forEach((n) => n.close()))`)
+	for _, said := range []string{"nonsense", `{}`, `null`, `7`, `{"challenge":"UNKNOWN"}`, `{"withdraw":"UNKNOWN"}`} {
+		worker.push("%s", said)
+		screen.toast("No longer open")
 	}
-	worker.push("nonsense")
-	worker.notified("No longer open")
-	clear()
-	worker.push(`{"challenge":"UNKNOWN"}`)
-	worker.notified("No longer open")
-	clear()
 
 	verdict := w.login(t, "alice", "vpn")
 	c := w.open(t, "alice")
 	worker.push(`{"challenge":%q}`, c.ID)
-	worker.notified("Sign in to Example VPN?")
-	other.tap("#deny")
+	screen.toast("Sign in to Example VPN?")
+	other.tap("#deny") // another device answers
 	other.decide("#mistake")
 	want(t, verdict, login.Reject, login.DeniedMistake)
 	worker.push(`{"withdraw":%q}`, c.ID)
-	if n := worker.notified("No longer open"); !n.Silent || n.Tag != c.ID || len(n.Actions) != 0 {
+	if n := screen.toast("No longer open"); strings.Contains(strings.Join(n.actions, " "), "Approve") {
 		t.Errorf("withdrawn: %+v", n)
 	}
-	clear()
 
 	other.close()
 	b.expect("net::ERR")
 	w.stop()
 	worker.push(`{"challenge":"ANOTHER"}`)
-	if n := worker.notified("Sign-in request"); len(n.Actions) != 0 || n.Tag != "ANOTHER" {
+	if n := screen.toast("Sign-in request"); strings.Contains(strings.Join(n.actions, " "), "Approve") {
 		t.Errorf("without the server: %+v", n)
 	}
 }

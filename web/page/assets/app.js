@@ -82,17 +82,20 @@ async function sync() {
   render();
 }
 
-// notify shows requests as notifications while nobody looks at the page: there may be no push
-// service that does.
+let asked = new Set(); // ids of the requests that were open when notify looked last
+
+// notify shows new requests as notifications while nobody looks at the page, for there may be no
+// push service that does, and closes the notifications of those that have ended. It asks for them
+// no more often than that: Chromium forgets one that is being shown when somebody lists them.
 async function notify() {
   if (!registration || !subscription.can() || Notification.permission !== "granted") return;
-  if (document.visibilityState === "hidden") {
-    const known = (await registration.getNotifications()).map((n) => n.tag);
-    for (const request of await open()) {
-      if (!known.includes(request.id)) await notices.ask(registration, request);
-    }
+  const requests = await open();
+  const before = asked;
+  asked = new Set(requests.map((r) => r.id));
+  for (const request of requests) {
+    if (document.visibilityState === "hidden" && !before.has(request.id)) await notices.ask(registration, request);
   }
-  await notices.clear(registration);
+  if ([...before].some((id) => !asked.has(id))) await notices.clear(registration, asked);
 }
 
 async function register() {

@@ -2,7 +2,7 @@
 // request have its id as their tag, so that a later one takes an earlier one's place.
 
 import { isSet } from "./pin.js";
-import { prompt, request as find } from "./requests.js";
+import { prompt } from "./requests.js";
 import * as text from "./text.js";
 
 const look = { icon: "icon-192.png", badge: "badge-96.png" };
@@ -42,11 +42,10 @@ export function failed(registration, id) {
   return registration.showNotification(text.notice.failed, { ...look, tag: id, body: text.notice.retry });
 }
 
-// clear closes the notifications whose requests have ended.
-export async function clear(registration) {
+// clear closes the notifications of requests that are not open. What tells of their end stays.
+export async function clear(registration, open) {
   for (const n of await registration.getNotifications()) {
-    const request = n.data?.key && (await find(n.data.key));
-    if (n.data?.key && request?.state !== "open") n.close();
+    if (!n.silent && !open.has(n.tag)) n.close();
   }
 }
 

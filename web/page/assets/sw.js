@@ -39,13 +39,14 @@ self.addEventListener("fetch", (event) => {
 
 // A push says no more than {"challenge": id}, or {"withdraw": id} (statement 9.4).
 self.addEventListener("push", (event) => {
-  let said = {};
+  let said;
   try {
     said = event.data.json();
   } catch {
     // not ours; a notification it has to be all the same
   }
-  event.waitUntil(rung(String(said.challenge ?? said.withdraw ?? "request"), "withdraw" in said));
+  const { challenge, withdraw } = Object(said);
+  event.waitUntil(rung(String(challenge ?? withdraw ?? "request"), withdraw !== undefined));
 });
 
 async function rung(id, withdrawn) {
