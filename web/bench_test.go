@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"radpush/push"
+	"radpush/push/pipush/pipushtest"
 	"radpush/web"
 	"radpush/web/wire"
 )
@@ -44,6 +45,26 @@ func BenchmarkSignAnswer(b *testing.B) {
 	for b.Loop() {
 		body := encode(b, d.answerBody(b, c, push.DeniedMistake, ""))
 		d.sign(b, wire.NewStamp(d.id), request(b, "POST", wire.PathAnswer(c.ID), body))
+	}
+}
+
+// A poll of an app whose signature is wrong, and one whose serial nobody has: what differs, a
+// stranger can measure.
+func BenchmarkRefusedPoll(b *testing.B) {
+	w := newAppWorld(b)
+	w.handler = web.Unlimited(w.server)
+	app := w.app(b, "alice", 0)
+	unknown := *app
+	unknown.Serial = "RADPUSHAAAAAAAAAAAAAAAAAAAA"
+	for name, p := range map[string]*pipushtest.Phone{"known": app, "unknown": &unknown} {
+		b.Run(name, func(b *testing.B) {
+			wrong := p.Sign("wrong")
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := p.PollWith(b.Context(), time.Now().UTC().Format(dartTime), wrong)
+				turnedAway(b, err)
+			}
+		})
 	}
 }
 
