@@ -24,12 +24,14 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"cmd/radpush": {[]string{"dictionary", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+	"cmd/radpush": {[]string{"dictionary", "geoip", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
 	"radius":                   {nil, "it never sees a user"},
 	"radius/radiustest":        {[]string{"radius"}, "it stands in for a NAS and the network"},
 	"radius/access":            {[]string{"radius", "login", "dictionary"}, "it alone knows packets and logins; it never sees a device or a store"},
 	"dictionary":               {nil, "leaf"},
+	"geoip":                    {nil, "leaf: addresses and names of places"},
+	"geoip/geoiptest":          {nil, "it makes files"},
 	"login":                    {[]string{"otp", "otp/grid", "password", "push"}, "it never sees a packet, a page or a database"},
 	"otp":                      {nil, "leaf"},
 	"otp/email":                {nil, "leaf: it carries letters and knows nothing of logins"},
@@ -65,6 +67,8 @@ var foreign = map[string]struct {
 	"github.com/SherClockHolmes/webpush-go": {[]string{"push/webpush"}, "push services are rung there"},
 	"github.com/sideshow/apns2":             {[]string{"push/apns"}, "push services are rung there"},
 	"firebase.google.com/go":                {[]string{"push/fcm"}, "push services are rung there"},
+	"github.com/oschwald/geoip2-golang":     {[]string{"geoip"}, "files of places are read there"},
+	"github.com/maxmind/mmdbwriter":         {[]string{"geoip/geoiptest"}, "files of places are made by tests alone"},
 	"github.com/spf13/cobra":                {[]string{"cmd/radpush"}, "commands are there"},
 	"github.com/goccy/go-yaml":              {[]string{"cmd/radpush"}, "configuration is read there and nowhere else"},
 	"github.com/danielgtaylor/":             {[]string{"web"}, "the API is there"},

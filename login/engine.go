@@ -197,6 +197,9 @@ func (e *Engine) question(a *Attempt, trigger string) push.Question {
 	}
 	if a.From.IsValid() {
 		q.Prompt.IP = a.From.String()
+		if e.Place != nil {
+			q.Prompt.Location = e.Place(a.From)
+		}
 	}
 	return q
 }

@@ -185,5 +185,6 @@ type Engine struct {
 	URL      string           // https://host:port, where a Picture is at /grid/ and its Key
 	Alerts   Alerts
 
-	Organization string // shown by the device
+	Organization string                    // shown by the device
+	Place        func(a netip.Addr) string // where an address is, shown beside it (statement 2.3); nil: nobody knows
 }

@@ -55,6 +55,9 @@ type Config struct {
 	RejectDelay Duration `yaml:"reject_delay" default:"1s" range:"0s..10s"`
 	// Push is how users are asked on their devices.
 	Push Push `yaml:"push"`
+	// GeoIP is a database of places in MaxMind's format, such as GeoLite2-City.mmdb: devices then
+	// show, beside the user's address, where that is. The file is read again when it changes.
+	GeoIP Path `yaml:"geoip,omitempty" example:"/var/lib/GeoIP/GeoLite2-City.mmdb"`
 	// WebPush rings the authenticator page, in browsers on phones and desktops.
 	WebPush WebPush `yaml:"webpush"`
 	// APNs rings native apps on Apple's devices.

@@ -42,7 +42,7 @@ func TestConfigSample(t *testing.T) {
 	if len(config.Warnings) > 0 {
 		t.Error("the sample has warnings:", config.Warnings)
 	}
-	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory|fcm|topic|key_file|key_id|team_id|text|credentials_file):.*\n`)
+	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|geoip|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory|fcm|topic|key_file|key_id|team_id|text|credentials_file):.*\n`)
 	all := regexp.MustCompile(`(?m)^( *)#(\S| {2,})`).ReplaceAllString(examples.ReplaceAllString(text, ""), "$1$2")
 	full, err := parseConfig("radpush.yaml", []byte(all), false)
 	if err != nil {

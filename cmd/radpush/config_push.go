@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"radpush/geoip"
 	"radpush/push"
 	"radpush/push/apns"
 	"radpush/push/fcm"
@@ -101,9 +102,14 @@ func (c *Config) ringers() (ringers map[string]push.Ringer, vapid string, err er
 	return ringers, vapid, nil
 }
 
-// checkPush looks at the push services, as what rings them judges it.
+// checkPush looks at the database of places and the push services, as what rings them judges it.
 func (d *decoder) checkPush(c *Config) {
 	d.checkWebPush(c.WebPush)
+	if c.GeoIP != "" && !d.bad["geoip"] {
+		if _, err := geoip.Open(string(c.GeoIP), nil); err != nil {
+			d.described("geoip", err)
+		}
+	}
 	switch {
 	case d.anyBad("apns"):
 	case c.APNs.Topic == "":

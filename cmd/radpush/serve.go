@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"radpush/dictionary"
+	"radpush/geoip"
 	"radpush/radius"
 	"radpush/radius/access"
 	"radpush/web"
@@ -84,6 +85,13 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, ready func()) err
 		return err
 	}
 	operator := core.operator(cfg, devices.Certificate, log)
+	var places *geoip.Database
+	if cfg.GeoIP != "" {
+		if places, err = geoip.Open(string(cfg.GeoIP), log); err != nil {
+			return err
+		}
+		core.engine.Place = places.Place
+	}
 	l, err := listen(ctx, cfg)
 	if err != nil {
 		return err
@@ -109,6 +117,9 @@ func serve(ctx context.Context, cfg *Config, log *slog.Logger, ready func()) err
 	rest.Go(func() error { return core.prune(after, cfg.Keep.Duration(), log) })
 	if core.post != nil {
 		rest.Go(func() error { return core.post.outbox.Serve(after) })
+	}
+	if places != nil {
+		rest.Go(func() error { return places.Serve(after) })
 	}
 	if l.metrics != nil {
 		rest.Go(func() error { return serveMetrics(after, l.metrics, registry) })
