@@ -20,21 +20,26 @@ import (
 // patience is how long anything may take. It is long, because it passes only when a test fails.
 const patience = 100 * time.Second
 
-// chromium returns the path of Chromium. Without it the test is skipped; where
-// RADPUSH_REQUIRE_PEERS is set, as in CI, it fails.
-func chromium(t *testing.T) string {
+// peer returns the path of a program, the first of those named that is there. Without any the
+// test is skipped; where RADPUSH_REQUIRE_PEERS is set, as in CI, it fails.
+func peer(t *testing.T, debianPackage string, names ...string) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	const why = "Chromium is not installed; on Debian it is in the package chromium"
+	why := names[0] + " is not installed; on Debian it is in the package " + debianPackage
 	if os.Getenv("RADPUSH_REQUIRE_PEERS") != "" {
 		t.Fatal(why + ", and RADPUSH_REQUIRE_PEERS is set")
 	}
 	t.Skip(why)
 	return ""
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	return peer(t, "chromium", "chromium", "chromium-browser", "google-chrome")
 }
 
 // A tab is a page in Chromium, the size of a phone. Whatever goes wrong in it unasked fails the
