@@ -119,6 +119,23 @@ func TestBell_2_9_SilentWhenNobodyAnswered(t *testing.T) {
 	})
 }
 
+// A login that was given up leaves its challenge open, for the same login tried once more.
+func TestBell_2_14_HeardUntilTheChallengeEnds(t *testing.T) {
+	testBells(t, func(t *testing.T, s *server, f *belfry) {
+		p := s.enrol(t, "alice", "")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := s.ask(ctx, question())
+		cancel()
+		if r := <-done; !errors.Is(r.err, context.Canceled) {
+			t.Errorf("asked: %+v", r)
+		}
+		f.wantDid(t, "ring alice")
+		time.Sleep(10 * time.Second)
+		p.answer(t, s, push.Approved)
+		f.wantDid(t, "ring alice", "withdraw alice")
+	})
+}
+
 // A prompt with a number leaves the login to come back: the challenge is open meanwhile.
 func TestBell_2_12_RingsForAChallengeThatIsOnlyStarted(t *testing.T) {
 	testBells(t, func(t *testing.T, s *server, f *belfry) {
@@ -184,6 +201,13 @@ func TestBell_2_1_OnlyWhereADeviceAsksByItself(t *testing.T) {
 			f.wantDid(t)
 		})
 	})
+}
+
+func TestPollingLooksAtActiveDevices(t *testing.T) {
+	off := []push.Device{{Kind: "page", Suspended: true}, {Kind: "page", Address: push.Address{Service: "webpush", Gone: true}}}
+	if polls, page := push.Polling(off); polls || page {
+		t.Error("none of them is asked")
+	}
 }
 
 // A bell is beside the devices: it neither delays a login, nor ends it, nor saves it.

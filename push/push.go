@@ -287,7 +287,7 @@ type Broker struct {
 }
 
 // Close waits until everything has ended that the Broker has running: rings end with
-// their Ask, bells now, watches with their context, withdrawals after 5 seconds at the
+// their Ask, bells at once, watches with their context, withdrawals after 5 seconds at the
 // latest. It is called last, when nobody uses the Broker any more.
 func (b *Broker) Close() {
 	b.shut.Do(func() { close(b.closing()) })

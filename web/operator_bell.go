@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -21,7 +22,8 @@ type Bells interface {
 	// Subscription returns how a bell's topic is subscribed to: in a browser and, by a link,
 	// in the app. They are "" where there is none.
 	Subscription(b login.Bell) (web, app string)
-	// RingNow rings the bell of a user, as push.Bell.Ring does, and returns who has taken it.
+	// RingNow rings the bell of a user who has one, as push.Bell.Ring does, and returns who has
+	// taken it. What cannot ring is a login.Refusal.
 	RingNow(ctx context.Context, u login.User, page bool) (by string, err error)
 }
 
@@ -88,19 +90,16 @@ func (o *Operator) ringBell(ctx context.Context, in *byUser) (*body[BellRung], e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := o.Bells.NewBell(u.Bell.Kind, u.Bell.Topic); err != nil {
-		return nil, fault(err)
-	}
 	devices, err := o.Devices.DevicesOf(ctx, login.UserKey(u.Name))
 	if err != nil {
 		return nil, fault(err)
 	}
 	_, page := push.Polling(devices)
 	by, err := o.Bells.RingNow(ctx, u, page)
-	if err != nil {
+	if _, refused := errors.AsType[login.Refusal](err); err != nil && !refused {
 		return nil, wire.NewProblem(http.StatusBadGateway, err.Error())
 	}
-	return reply(BellRung{by}, nil)
+	return reply(BellRung{by}, err)
 }
 
 func aboutBell(user string, err error) error { return about(fmt.Sprintf("bell of user %q", user), err) }

@@ -38,6 +38,9 @@ func (*belfry) Subscription(b login.Bell) (web, app string) {
 }
 
 func (f *belfry) RingNow(_ context.Context, u login.User, page bool) (string, error) {
+	if _, err := f.NewBell(u.Bell.Kind, u.Bell.Topic); err != nil {
+		return "", err
+	}
 	what := u.Name + " " + u.Bell.Topic
 	if page {
 		what += " page"

@@ -147,7 +147,7 @@ func TestPeersBell(t *testing.T) {
 		phone.wait(t)
 		phone.approve(t)
 		wantReply(t, login.heard(), "Access-Accept")
-		wantText(t, s.run(t, "bell", "test", user), "127.0.0.1 has taken it")
+		wantText(t, s.run(t, "bell", "test", user), "the mail server has taken it")
 		m.text(t, address, 2)
 	})
 }

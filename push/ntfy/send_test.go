@@ -122,10 +122,10 @@ func TestBell_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 	})
 }
 
-// An answer that does not end is read to its bound.
+// What is longer than any of ntfy's answers is not read to its end.
 func TestBell_AnswersAreBounded(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
-		w.server.Next(ntfytest.Body(200, "application/json", `{"event":"`+strings.Repeat("x", 1<<20)))
+		w.server.Next(ntfytest.Body(200, "application/json", `{"event":"message","title":"`+strings.Repeat("x", 1<<20)+`"}`))
 		_, err := w.ring(t, false)
 		says(t, err, "the answer is not ntfy's")
 	})
