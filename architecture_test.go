@@ -24,7 +24,7 @@ var arrows = map[string]struct {
 	may []string
 	why string
 }{
-	"cmd/radpush": {[]string{"dictionary", "geoip", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+	"cmd/radpush": {[]string{"dictionary", "geoip", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/ntfy", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
 	"radius":                   {nil, "it never sees a user"},
 	"radius/radiustest":        {[]string{"radius"}, "it stands in for a NAS and the network"},
@@ -46,6 +46,8 @@ var arrows = map[string]struct {
 	"push/apns/apnstest":       {nil, "it stands in for a push service"},
 	"push/fcm":                 {[]string{"push"}, "a push service rings devices and knows no logins"},
 	"push/fcm/fcmtest":         {nil, "it stands in for a push service"},
+	"push/ntfy":                {[]string{"push"}, "a bell wakes people and knows no logins"},
+	"push/ntfy/ntfytest":       {nil, "it stands in for a server and its subscribers"},
 	"push/webpush":             {[]string{"push"}, "a push service rings devices and knows no logins"},
 	"push/webpush/webpushtest": {nil, "it stands in for a push service and for a browser"},
 	"store":                    {nil, "leaf: it does not know what it keeps"},
@@ -76,7 +78,7 @@ var foreign = map[string]struct {
 	"github.com/pquerna/otp":                {nil, "it has no guard against replay and makes one code at a time; package otp is held to it by its tests"},
 	"log":                                   {nil, "log/slog, by a field"},
 	"math/rand":                             {nil, "math/rand/v2"},
-	"math/rand/v2":                          {[]string{"login", "otp/email", "push/apns", "push/fcm", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
+	"math/rand/v2":                          {[]string{"login", "otp/email", "push/apns", "push/fcm", "push/ntfy", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 

@@ -30,7 +30,7 @@ type UserChange struct {
 
 // ChangeUser changes a user and returns the user as changed. Who has no address has no
 // codes by it (statement 4.1): asking for them is a Refusal, and taking the address away
-// ends them, with the rounds whose codes went there.
+// ends them, with the rounds whose codes went there, and a bell by e-mail.
 func (e *Engine) ChangeUser(ctx context.Context, name string, c UserChange) (User, error) {
 	var (
 		after User
@@ -75,6 +75,9 @@ func (c UserChange) apply(u *User) (what []string, err error) {
 	if codes = codes && u.Email != ""; codes != u.EmailCodes {
 		u.EmailCodes, what = codes, append(what, "e-mail codes "+onOff(codes))
 		u.dropRoundsOf(ByEmail)
+	}
+	if u.Bell.Kind == BellEmail && u.Email == "" {
+		u.Bell, what = Bell{}, append(what, "bell removed")
 	}
 	prefers := u.Prefers
 	if c.Prefers != nil {

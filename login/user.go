@@ -29,6 +29,7 @@ type User struct {
 	Backup     []string      `cbor:"12,keyasint,omitempty"` // hashes of the backup codes that are left; they share a salt
 	Rounds     []Round       `cbor:"13,keyasint,omitempty"` // oldest first
 	Sends      Tally         `cbor:"14,keyasint,omitzero"`  // codes sent to this user
+	Bell       Bell          `cbor:"15,keyasint,omitzero"`
 }
 
 // A PIN is typed in front of every code (statement 3.5). The zero PIN is none.

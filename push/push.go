@@ -275,17 +275,30 @@ type Broker struct {
 	Enrolments Records[Enrolment]
 	Pairings   Records[Pairing]  // nil: no privacyIDEA Authenticator can enrol
 	Ringers    map[string]Ringer // by Address.Service
+	Bells      Bells             // nil: there are none
 	Limits     Limits
 	Log        *slog.Logger // nil: nothing is logged
 
-	running sync.WaitGroup // rings, withdrawals and watches
+	running sync.WaitGroup // rings, bells, withdrawals and watches
 	joined  joined
+
+	made, shut sync.Once
+	closed     chan struct{} // see closing
 }
 
 // Close waits until everything has ended that the Broker has running: rings end with
-// their Ask, watches with their context, withdrawals after 5 seconds at the latest. It
-// is called last, when nobody uses the Broker any more.
-func (b *Broker) Close() { b.running.Wait() }
+// their Ask, bells at once, watches with their context, withdrawals after 5 seconds at the
+// latest. It is called last, when nobody uses the Broker any more.
+func (b *Broker) Close() {
+	b.shut.Do(func() { close(b.closing()) })
+	b.running.Wait()
+}
+
+// closing returns what Close closes.
+func (b *Broker) closing() chan struct{} {
+	b.made.Do(func() { b.closed = make(chan struct{}) })
+	return b.closed
+}
 
 func (b *Broker) log() *slog.Logger {
 	if b.Log == nil {

@@ -12,10 +12,12 @@ import (
 // withdrawWithin bounds the withdrawal from devices that need not answer any more.
 const withdrawWithin = 5 * time.Second
 
-// ring wakes the devices side by side and returns at once. When the last device has turned
-// out to be out of reach, the challenge is undelivered (statement 2.16). Stop ends the
-// rings, which otherwise end when the challenge expires; it is nil if there are none.
+// ring wakes the devices side by side, and the user's bell beside them, and returns at once.
+// When the last device has turned out to be out of reach, the challenge is undelivered
+// (statement 2.16). Stop ends the rings, but for the bell's, which otherwise end when the
+// challenge expires; it is nil if there are none.
 func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) (stop context.CancelFunc) {
+	b.wake(ctx, c, devices)
 	reach := new(atomic.Int64) // devices that may have been reached
 	reach.Store(int64(len(devices)))
 	for _, d := range devices {

@@ -30,6 +30,8 @@ type People interface {
 	RemovePIN(ctx context.Context, user string) error
 	NewBackupCodes(ctx context.Context, user string) (codes []string, err error)
 	RemoveBackupCodes(ctx context.Context, user string) error
+	SetBell(ctx context.Context, user string, b login.Bell) (login.User, error)
+	RemoveBell(ctx context.Context, user string) error
 	Tokens
 	Grids
 	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
@@ -63,6 +65,7 @@ type Operator struct {
 	Users        Users
 	Devices      Devices
 	Journal      Journal
+	Bells        Bells
 	Organization string // names the tokens in an authenticator app; "radpush" if empty
 	URL          string // where devices reach the server, for enrolment links
 	Pin          []byte // of the server's certificate if it is of its own making
@@ -109,6 +112,7 @@ func (o *Operator) Handler() http.Handler {
 	huma.Register(api, operation("new-backup-codes", http.MethodPost, "user/backup", "Make backup codes, in place of those before"), o.newBackupCodes)
 	huma.Register(api, operation("remove-backup-codes", http.MethodDelete, "user/backup", "Make all backup codes of a user worthless"), o.removeBackupCodes)
 	huma.Register(api, operation("enrol", http.MethodPost, "user/enrolment", "Make an enrolment code"), o.enrol)
+	o.registerBells(api, operation)
 	o.registerTokens(api, operation)
 	o.registerGrids(api, operation)
 	huma.Register(api, operation("list-devices", http.MethodGet, "devices", "List the devices of one user or all"), o.listDevices)

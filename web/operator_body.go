@@ -24,6 +24,7 @@ type User struct {
 	Grid        bool       `json:"grid" doc:"A pattern on the grid is enrolled."`
 	Backup      int        `json:"backup" doc:"Backup codes that are left."`
 	Prefers     string     `json:"prefers,omitempty" doc:"sms, email or grid: what is used where push is not available."`
+	Bell        string     `json:"bell,omitempty" doc:"ntfy or email: what wakes the user when a device asks only by itself."`
 	Tokens      []Token    `json:"tokens" nullable:"false" doc:"OATH tokens, those of devices included."`
 	Devices     []Device   `json:"devices" nullable:"false"`
 }
@@ -169,7 +170,7 @@ type Activity struct {
 func (o *Operator) view(ctx context.Context, u login.User) (User, error) {
 	v := User{Name: u.Name, Created: time.Unix(u.Added, 0).UTC(), Locked: u.Lock.Holds(time.Now()), Failures: u.Failures,
 		PIN: u.PIN.Hash != "", Phone: u.Phone, Email: u.Email, EmailCodes: u.EmailCodes, Grid: u.Grid != nil, Backup: len(u.Backup),
-		Prefers: string(u.Prefers), Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
+		Prefers: string(u.Prefers), Bell: string(u.Bell.Kind), Tokens: make([]Token, len(u.Tokens)), Devices: []Device{}}
 	if v.Locked && !u.Lock.Until.IsZero() {
 		v.LockedUntil = &u.Lock.Until
 	}

@@ -184,6 +184,26 @@ func (c *OperatorClient) RemoveBackupCodes(ctx context.Context, name string) err
 	return do(ctx, c, http.MethodDelete, "user/backup", user(name), nil)
 }
 
+// ShowBell returns the bell of a user.
+func (c *OperatorClient) ShowBell(ctx context.Context, name string) (Bell, error) {
+	return call[Bell](ctx, c, http.MethodGet, "user/bell", user(name), nil)
+}
+
+// SetBell gives a user a bell, in place of the one before.
+func (c *OperatorClient) SetBell(ctx context.Context, name string, b BellRequest) (Bell, error) {
+	return call[Bell](ctx, c, http.MethodPut, "user/bell", user(name), b)
+}
+
+// RemoveBell takes the bell of a user away.
+func (c *OperatorClient) RemoveBell(ctx context.Context, name string) error {
+	return do(ctx, c, http.MethodDelete, "user/bell", user(name), nil)
+}
+
+// RingBell rings the bell of a user now.
+func (c *OperatorClient) RingBell(ctx context.Context, name string) (BellRung, error) {
+	return call[BellRung](ctx, c, http.MethodPost, "user/bell/ring", user(name), nil)
+}
+
 // AddToken gives a user a token.
 func (c *OperatorClient) AddToken(ctx context.Context, name string, t TokenRequest) (NewToken, error) {
 	return call[NewToken](ctx, c, http.MethodPost, "user/token", user(name), t)

@@ -64,6 +64,8 @@ type Config struct {
 	APNs APNs `yaml:"apns"`
 	// FCM rings native apps on Android.
 	FCM FCM `yaml:"fcm"`
+	// Bells wake users whose devices no push service rings.
+	Bells Bells `yaml:"bells"`
 	// OTP is how one-time passwords are judged.
 	OTP OTP `yaml:"otp"`
 	// Lockout is what becomes of an account that is guessed at.

@@ -26,6 +26,7 @@ func (d *decoder) check(c *Config, public bool) {
 	}
 	d.checkPush(c)
 	d.checkCodes(c)
+	d.checkBells(c)
 	d.warnHold("push.hold", c.Push.Hold)
 	if len(c.Clients) == 0 && !d.bad["clients"] && !d.bad[""] {
 		d.warn("clients", "there is no client: nobody will be answered")

@@ -89,15 +89,18 @@ func (d *decoder) checkSMS(s *SMS, mail *email.Sender) {
 }
 
 // described adds what a package finds wrong with its section: a fault for each of the errors
-// that it has joined, whose words begin with the section's name.
+// that it has joined, whose words may begin with the section's name.
 func (d *decoder) described(path string, err error) {
 	faults := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		faults = joined.Unwrap()
 	}
-	section, _, _ := strings.Cut(path, ".")
 	for _, err := range faults {
-		d.fault(path, "%s", strings.TrimPrefix(err.Error(), section+": "))
+		message := err.Error()
+		for section := range strings.SplitSeq(path, ".") {
+			message = strings.TrimPrefix(message, section+": ")
+		}
+		d.fault(path, "%s", message)
 	}
 }
 

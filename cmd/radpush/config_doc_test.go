@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -42,7 +43,7 @@ func TestConfigSample(t *testing.T) {
 	if len(config.Warnings) > 0 {
 		t.Error("the sample has warnings:", config.Warnings)
 	}
-	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|geoip|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory|fcm|topic|key_file|key_id|team_id|text|credentials_file):.*\n`)
+	examples := regexp.MustCompile(`(?m)^ *#? *(metrics|geoip|url|certificate|key|secret_file|group|reply|account|from|method|header|body|status|answer|json|ca_file|program|args|mail_to|subject|host|port|user|password_file|templates|rejection_operators|lockout_operators|hosts|webpush|acme|acme_directory|fcm|ntfy|topic|key_file|key_id|team_id|text|credentials_file|token_file):.*\n`)
 	all := regexp.MustCompile(`(?m)^( *)#(\S| {2,})`).ReplaceAllString(examples.ReplaceAllString(text, ""), "$1$2")
 	full, err := parseConfig("radpush.yaml", []byte(all), false)
 	if err != nil {
@@ -83,7 +84,7 @@ func TestConfigTags(t *testing.T) {
 	walk(reflect.TypeFor[Config]())
 }
 
-// A manual is made of the comments and tags of the types in config.go, config_codes.go and config_push.go.
+// A manual is made of the comments and tags of the types in config.go and its neighbours.
 type manual struct {
 	comments map[string]string // by type, or type and field
 	defaults map[string]string // by path
@@ -92,7 +93,7 @@ type manual struct {
 func newManual(t *testing.T) *manual {
 	m := &manual{comments: map[string]string{}}
 	var declarations []ast.Decl
-	for _, name := range []string{"config.go", "config_codes.go", "config_push.go"} {
+	for _, name := range []string{"config.go", "config_bells.go", "config_codes.go", "config_push.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -183,7 +184,7 @@ func (m *manual) table(b *bytes.Buffer, path string, section reflect.Type) {
 			standard = "required"
 		}
 		if below(field) != nil {
-			kind, standard = "["+kind+"](#"+key+")", ""
+			kind, standard = "["+kind+"](#"+strings.ReplaceAll(joinPath(path, key), ".", "")+")", ""
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", key, kind, standard, m.comments[section.Name()+"."+field.Name])
 	})
@@ -248,7 +249,7 @@ func (m *manual) section(b *bytes.Buffer, path, indent, off string, section refl
 			m.section(b, key+"[0]", indent+"    ", "", inner)
 			return
 		case inner != nil:
-			fmt.Fprintf(b, "%s#%s:\n", indent, key)
+			fmt.Fprintf(b, "%s%s:\n", cmp.Or(off+indent, "#"), key)
 			m.section(b, joinPath(path, key), indent+"  ", "#", inner)
 			return
 		}

@@ -26,7 +26,8 @@ type core struct {
 	db      *bolt.DB
 	broker  *push.Broker
 	engine  *login.Engine
-	post    *post  // nil without a mail server
+	post    *post // nil without a mail server
+	bells   *bells
 	vapid   string // public key of Web Push, "" without
 }
 
@@ -82,9 +83,14 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		c.engine.Pictures = store.Table[login.Picture]{Backend: db, Prefix: "picture", Sealer: sealer}
 	}
 	c.broker.Ringers, c.vapid, err = cfg.ringers()
-	if err := errors.Join(err, c.carriers(cfg, sealer, log)); err != nil {
+	err = errors.Join(err, c.carriers(cfg, sealer, log))
+	if err == nil {
+		c.bells, err = c.newBells(cfg)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	c.broker.Bells = c.bells
 	return c, nil
 }
 

@@ -23,7 +23,7 @@ import (
 // operator returns the operator API on this core. The certificate is what devices see.
 func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Logger) *web.Operator {
 	o := &web.Operator{
-		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity,
+		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity, Bells: c.bells,
 		Organization: cfg.Organization, URL: cfg.Web.URL, DevicePIN: cfg.Push.DevicePIN, Log: log,
 	}
 	if cfg.Web.Certificate == "" && cfg.Web.ACME == "" && !cfg.Web.Proxy {

@@ -13,7 +13,7 @@ func newUserSetCommand(file *configFile) *cobra.Command {
 		Use:   "set NAME",
 		Short: "Set a user's phone number, e-mail address and preferred method",
 		Long: `Set changes what is named and leaves the rest. An empty value removes: --phone ''. Who has
-no number has no codes by SMS, who has no address neither alerts nor codes by e-mail.
+no number has no codes by SMS, who has no address neither alerts nor codes nor a bell by e-mail.
 
 A code that is on its way to an old number or address is worthless from then on. The
 preferred method is what a user is asked for where push is not available.`,

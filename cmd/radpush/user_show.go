@@ -91,6 +91,7 @@ func showMethods(out io.Writer, u web.User) error {
 	line(u.Grid, "Grid:\tenrolled")
 	line(u.Backup > 0, "Backup codes:\t%d left", u.Backup)
 	line(u.Prefers != "", "Prefers:\t%s, where push is not available", u.Prefers)
+	line(u.Bell != "", "Bell:\t%s: see radpush bell show %s", u.Bell, shellWord(u.Name))
 	line(u.PIN, "PIN:\tset; it is checked with PAP only")
 	return w.Flush()
 }

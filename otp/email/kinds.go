@@ -18,6 +18,7 @@ const (
 	KindLockoutUser       = "lockout-user"       // Lockout
 	KindLockoutOperator   = "lockout-operator"   // Lockout
 	KindEnrolment         = "enrolment"          // Enrolment
+	KindBell              = "bell"               // Bell
 )
 
 // A Code is sent to a user who has to type it (statement 4.1). It prints, logs and
@@ -75,6 +76,12 @@ func (e Enrolment) LogValue() slog.Value         { return slog.StringValue(e.Str
 func (e Enrolment) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 func (Enrolment) String() string                 { return "[enrolment]" }
 
+// A Bell tells a user that there is a sign-in, and nothing of it (statement 9.4).
+type Bell struct {
+	Organization string
+	Link         string // to the authenticator page; "": no device of the user is one
+}
+
 // A letter is data of a letter.
 type letter interface {
 	// shown returns the data as templates get it: what a stranger can choose is inert, and
@@ -108,6 +115,11 @@ func (l Lockout) shown() letter {
 func (e Enrolment) shown() letter {
 	e.Organization, e.User = oneLine(e.Organization), inert(e.User)
 	return e
+}
+
+func (b Bell) shown() letter {
+	b.Organization = oneLine(b.Organization)
+	return b
 }
 
 // oneLine returns a value of ours or the operator's.

@@ -11,6 +11,7 @@ var samples = map[string][]letter{
 	KindLockoutUser:       sampleLockouts,
 	KindLockoutOperator:   sampleLockouts,
 	KindEnrolment:         {sampleEnrolment, Enrolment{Link: sampleEnrolment.Link}},
+	KindBell:              {Bell{"Example Ltd", "https://radpush.example.com:8443/app/"}, Bell{}},
 }
 
 var (

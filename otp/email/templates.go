@@ -151,6 +151,8 @@ func complete(kind string, m Message, l letter) error {
 		need, name = l.Code, "Code"
 	case Enrolment:
 		need, name = l.Link, "Link"
+	case Bell:
+		need, name = l.Link, "Link"
 	}
 	switch {
 	case strings.Contains(m.Subject, need) && need != "":

@@ -125,6 +125,18 @@ func TestEnrolmentShowsTheLink(t *testing.T) {
 	}
 }
 
+func TestBell_9_4_TheLetterOnlyWakes(t *testing.T) {
+	const page = "https://radpush.example.com:8443/app/"
+	m := render(t, email.KindBell, email.Bell{Organization: "Example Ltd", Link: page})
+	wantShown(t, m, page, "Open your authenticator", "to answer it", "Example Ltd", "Nobody gets in by this")
+	if m.Subject != "Sign-in request for Example Ltd" || !strings.Contains(m.HTML, `<a href="`+page+`">`) {
+		t.Errorf("%s\n%s", m.Subject, m.HTML)
+	}
+	bare := render(t, email.KindBell, email.Bell{})
+	wantShown(t, bare, "Open your authenticator to answer it.")
+	wantHidden(t, bare, "href", "http", " for \n")
+}
+
 // What strangers choose is shown, on one line, as text, and as no link.
 func TestAlerts_5_3_WhatAStrangerChoosesIsInert(t *testing.T) {
 	hostile := map[string]string{ // and as it is shown
@@ -191,6 +203,7 @@ func TestLettersLoadNothing(t *testing.T) {
 	for kind, data := range map[string]any{
 		email.KindCode: email.Code{Code: "012345", Valid: 5}, email.KindRejectionUser: r, email.KindRejectionOperator: r,
 		email.KindLockoutUser: email.Lockout{Rejection: &r}, email.KindLockoutOperator: email.Lockout{Rejection: &r},
+		email.KindBell: email.Bell{Organization: "Example Ltd"},
 	} {
 		m := render(t, kind, data)
 		wantHidden(t, m, "http", "src=", "url(", "@import", "<link", "ZgotmplZ")
@@ -227,9 +240,11 @@ func TestTemplatesAllFaultsAtOnce(t *testing.T) {
 	write(t, dir, "lockout-user.txt", "Subject: locked\n{{with .Rejection}}{{.Nothing}}{{end}} text")
 	write(t, dir, "lockout-operator.txt", "Subject: \n\nlocked")
 	write(t, dir, "enrolment.html", "<p>come here</p>")
+	write(t, dir, "bell.txt", "Subject: wake up\n\nhello\n")
 	_, err := email.LoadTemplates(dir)
 	for _, want := range []string{"code.txt: the letter does not show {{.Code}}", "rejection-user.txt: the first line", "rejection-operator.html", "Nobody",
-		"lockout-user.txt", "Nothing", "lockout-operator", "subject", "enrolment.html: the letter does not show {{.Link}}"} {
+		"lockout-user.txt", "Nothing", "lockout-operator", "subject", "enrolment.html: the letter does not show {{.Link}}",
+		"bell.txt: the letter does not show {{.Link}}"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}
