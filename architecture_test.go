@@ -76,7 +76,7 @@ var foreign = map[string]struct {
 	"github.com/pquerna/otp":                {nil, "it has no guard against replay and makes one code at a time; package otp is held to it by its tests"},
 	"log":                                   {nil, "log/slog, by a field"},
 	"math/rand":                             {nil, "math/rand/v2"},
-	"math/rand/v2":                          {[]string{"login", "otp/email", "push/apns", "push/fcm", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
+	"math/rand/v2":                          {[]string{"login", "otp/email", "push", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 
