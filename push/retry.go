@@ -46,15 +46,18 @@ func Retry(ctx context.Context, tries int, try func() error) error {
 // jitter returns half of a time to all of it: those who failed together try apart.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
+// longest is the longest wait that is told apart: no challenge lasts as long.
+const longest = time.Hour
+
 // RetryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
 // What cannot be read, or is past, is 0.
 func RetryAfter(text string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+		return min(time.Duration(seconds)*time.Second, longest)
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {
 		return 0
 	}
-	return max(0, at.Sub(now))
+	return min(max(0, at.Sub(now)), longest)
 }

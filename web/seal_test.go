@@ -157,15 +157,29 @@ func TestSeal_9_4_AnAppAnswersWhatItWasSent(t *testing.T) {
 	}
 }
 
-// Unless the operator asks for content, notifications carry none.
-func TestSeal_9_4_WithoutContentNothingIsSealed(t *testing.T) {
-	w := newWorld(t)
-	apps := w.apps(t, nil)
-	w.login(t, "alice")
-	for service, a := range apps {
-		if id, sealed := a.receive(t.Context()); id == "" || sealed != "" {
-			t.Errorf("%s: %q with %q", service, id, sealed)
-		}
+// Unless the operator asks for content, notifications carry none, nor do they if it is too long.
+// The app asks the server then.
+func TestSeal_9_4_WithoutContentTheAppAsks(t *testing.T) {
+	for name, c := range map[string]struct {
+		seal     func(push.Device, push.Challenge) ([]byte, error)
+		resource string
+	}{
+		"not asked for": {nil, "Example VPN"},
+		"too long":      {web.Seal, strings.Repeat("Example VPN ", 250)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.engine.Clients["vpn"] = login.Client{Name: "vpn", Resource: c.resource}
+			apps := w.apps(t, c.seal)
+			w.login(t, "alice")
+			for service, a := range apps {
+				id, sealed := a.receive(t.Context())
+				open, err := a.Open(t.Context())
+				if sealed != "" || err != nil || len(open) != 1 || open[0].ID != id || open[0].Prompt.Resource != c.resource {
+					t.Errorf("%s: %q with %.50q, listed %+v, %v", service, id, sealed, open, err)
+				}
+			}
+		})
 	}
 }
 

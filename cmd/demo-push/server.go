@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	wire "layeh.com/radius"
+	layeh "layeh.com/radius"
 	"layeh.com/radius/rfc2865"
 
 	"radpush/login"
@@ -66,7 +66,7 @@ func startServer(dir string, ringers map[string]push.Ringer, log *slog.Logger) (
 		return nil, err
 	}
 	s := &server{radius: udp.LocalAddr().String(), url: "https://" + tcp.Addr().String(), pin: certificate.Pin(), secret: radius.Secret(rand.Text())}
-	s.wire(db, sealer, ringers, log)
+	s.build(db, sealer, ringers, log)
 	clients, err := radius.NewClients([]radius.Client{{Name: "demo-vpn", Prefix: netip.MustParsePrefix("127.0.0.1/32"), Secret: s.secret}})
 	if err != nil {
 		return nil, err
@@ -88,8 +88,8 @@ func startServer(dir string, ringers map[string]push.Ringer, log *slog.Logger) (
 	return s, nil
 }
 
-// wire builds broker and engine on a store.
-func (s *server) wire(db store.Backend, sealer *store.Sealer, ringers map[string]push.Ringer, log *slog.Logger) {
+// build makes broker and engine on a store.
+func (s *server) build(db store.Backend, sealer *store.Sealer, ringers map[string]push.Ringer, log *slog.Logger) {
 	s.broker = &push.Broker{
 		Devices:    store.Table[push.Device]{Backend: db, Prefix: "device", Sealer: sealer},
 		Challenges: store.Table[push.Challenge]{Backend: db, Prefix: "challenge", Sealer: sealer},
@@ -114,7 +114,7 @@ func (s *server) wire(db store.Backend, sealer *store.Sealer, ringers map[string
 
 // A reply is how a login ended.
 type reply struct {
-	*wire.Packet
+	*layeh.Packet
 	err error
 }
 
@@ -128,7 +128,7 @@ func (s *server) login(ctx context.Context, station string) <-chan reply {
 			return
 		}
 		defer conn.Close()
-		request := wire.New(wire.CodeAccessRequest, s.secret)
+		request := layeh.New(layeh.CodeAccessRequest, s.secret)
 		err = errors.Join(
 			rfc2865.UserName_SetString(request, "alice"),
 			rfc2865.UserPassword_SetString(request, ""),

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	wire "layeh.com/radius"
+	layeh "layeh.com/radius"
 
 	"radpush/push"
 	"radpush/web/phone"
@@ -105,7 +105,7 @@ func (d *demo) login(ctx context.Context, station string, rung []*device, approv
 	if ended.err != nil {
 		return ended.err
 	}
-	if result != push.Accepted || ended.Code != wire.CodeAccessAccept {
+	if result != push.Accepted || ended.Code != layeh.CodeAccessAccept {
 		return fmt.Errorf("the answer was %s and the login ended with %v", result, ended.Code)
 	}
 	d.say("%v for the VPN server.", ended.Code)

@@ -30,7 +30,7 @@ const sealedFor = "YWxpY2UvQUFBQQ" // a device's id
 // asked is a challenge with a time that JSON keeps.
 func asked() wire.Challenge {
 	return wire.Challenge{ID: "6CZJ4WDNPBZL5ZRJLQXRT2TW3A", Expires: time.Date(2026, 7, 1, 12, 0, 30, 0, time.UTC),
-		Shown: `{"resource":"Example VPN","user":"EXAMPLE\\Älice","numbers":["47","11","83"]}`}
+		Shown: "{\"resource\":\"Example VPN\",\"user\":\"EXAMPLE\\\\Älice <&>\u2028\",\"numbers\":[\"47\",\"11\",\"83\"]}"}
 }
 
 // sealingKey returns a key of a device, and its public half as the API takes it.

@@ -65,7 +65,8 @@
 //
 // Base mode proves no sender: who knows the public key can seal what he likes. That deceives
 // nobody into letting a stranger in, because the signature of an answer covers what was
-// shown, and the server compares it with what it has sent.
+// shown, and the server compares it with what it has sent. But an id that is not of letters,
+// digits, - and _ alone has no place in the path of an answer.
 package wire
 
 import "time"
