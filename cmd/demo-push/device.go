@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/rand"
@@ -9,9 +10,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"radpush/push/apns/apnstest"
 	"radpush/web/phone"
 	"radpush/web/wire"
 )
@@ -25,9 +28,12 @@ type device struct {
 	address wire.Address
 	key     *ecdh.PrivateKey // of an app, for what is sealed
 
-	remove  func()                                    // from the phone
 	receive func(ctx context.Context) (notice, error) // waits
-	posts   func() int                                // requests for it that the service has got
+
+	// Of the iPhone alone: the app is removed from it, and whether APNs has been told of a
+	// challenge for it, however it answered.
+	remove func()
+	told   func(id string) bool
 }
 
 // A notice is what a push service received for a device, and what the device got.
@@ -69,8 +75,10 @@ func authorization(header string) string {
 // iPhone returns a phone with an app that APNs rings.
 func (s services) iPhone() (*device, error) {
 	p := s.apple.Register()
-	d := &device{name: "iPhone", service: "APNs", kind: "native", address: wire.Address{Service: "apns", Token: p.Token},
-		remove: p.Unregister, posts: func() int { return len(p.Posts()) }}
+	d := &device{name: "iPhone", service: "APNs", kind: "native", address: wire.Address{Service: "apns", Token: p.Token}, remove: p.Unregister}
+	d.told = func(id string) bool {
+		return slices.ContainsFunc(p.Posts(), func(post apnstest.Post) bool { return bytes.Contains(post.Body, []byte(id)) })
+	}
 	d.receive = func(ctx context.Context) (n notice, err error) {
 		got, err := p.Receive(ctx)
 		if err != nil {
@@ -87,8 +95,7 @@ func (s services) iPhone() (*device, error) {
 // android returns a phone with an app that FCM rings.
 func (s services) android() (*device, error) {
 	p := s.google.Register()
-	d := &device{name: "Android phone", service: "FCM", kind: "native", address: wire.Address{Service: "fcm", Token: p.Token},
-		remove: p.Unregister, posts: func() int { return len(p.Posts()) }}
+	d := &device{name: "Android phone", service: "FCM", kind: "native", address: wire.Address{Service: "fcm", Token: p.Token}}
 	d.receive = func(ctx context.Context) (n notice, err error) {
 		got, err := p.Receive(ctx)
 		if err != nil {
@@ -110,8 +117,7 @@ func (s services) browser() (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{name: "browser", service: "Web Push", kind: "page", address: wire.Address{Service: "webpush", Token: b.Token()},
-		remove: b.Unsubscribe, posts: func() int { return len(b.Posts()) }}
+	d := &device{name: "browser", service: "Web Push", kind: "page", address: wire.Address{Service: "webpush", Token: b.Token()}}
 	d.receive = func(ctx context.Context) (n notice, err error) {
 		got, err := b.Receive(ctx)
 		if err != nil {

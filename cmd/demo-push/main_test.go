@@ -21,7 +21,7 @@ func TestDemoPush(t *testing.T) {
 		"APPROVE on the browser", "Access-Accept",
 		"APNs takes the question back", `"withdraw":"`, "FCM takes the question back", `"withdraw":"`,
 		"APPROVE on the Android phone", "Access-Accept", "Web Push takes the question back", "APNs answered 410", "marked as gone",
-		"Access-Accept", "APNs got nothing",
+		"Access-Accept", "APNs was told nothing of it",
 	} {
 		_, after, found := strings.Cut(rest, next)
 		if !found {
