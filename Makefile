@@ -10,13 +10,16 @@ TAGS := disable_grpc_modules,grpcnotrace
 # A commit is stamped into the program only where git can tell it.
 VCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
-.PHONY: help demo run build test bench fuzz lint clean
+.PHONY: help demo demo-push run build test bench fuzz lint clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## see a login, without any setup
 	@bin/radpush demo
+
+demo-push: ## see what push services receive of a login, without a network
+	@go run -tags $(TAGS) ./cmd/demo-push
 
 run: build ## run a server to play with; it keeps its state in ./var
 	@bin/radpush playground var

@@ -26,6 +26,8 @@ var arrows = map[string]struct {
 }{
 	"cmd/radpush": {[]string{"dictionary", "geoip", "login", "otp", "otp/email", "otp/grid", "otp/seeds", "otp/sms", "password", "push", "push/apns", "push/fcm", "push/ntfy", "push/webpush", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
 		"it wires everything together, and nothing imports it"},
+	"cmd/demo-push": {[]string{"login", "otp", "password", "push", "push/apns", "push/apns/apnstest", "push/fcm", "push/fcm/fcmtest", "push/webpush", "push/webpush/webpushtest", "radius", "radius/access", "store", "store/bolt", "web", "web/phone", "web/wire"},
+		"it wires a server to the stand-ins, which are no part of radpush"},
 	"radius":                   {nil, "it never sees a user"},
 	"radius/radiustest":        {[]string{"radius"}, "it stands in for a NAS and the network"},
 	"radius/access":            {[]string{"radius", "login", "dictionary"}, "it alone knows packets and logins; it never sees a device or a store"},
@@ -65,7 +67,7 @@ var foreign = map[string]struct {
 	why string
 }{
 	"go.etcd.io/bbolt":                      {[]string{"store/bolt"}, "the other packages know store.Backend"},
-	"layeh.com/radius":                      {[]string{"radius", "radius/access", "radius/radiustest", "dictionary", "cmd/radpush"}, "a codec: logins and devices never see a packet"},
+	"layeh.com/radius":                      {[]string{"radius", "radius/access", "radius/radiustest", "dictionary", "cmd/radpush", "cmd/demo-push"}, "a codec: logins and devices never see a packet"},
 	"github.com/SherClockHolmes/webpush-go": {[]string{"push/webpush"}, "push services are rung there"},
 	"github.com/sideshow/apns2":             {[]string{"push/apns"}, "push services are rung there"},
 	"firebase.google.com/go":                {[]string{"push/fcm"}, "push services are rung there"},
@@ -78,7 +80,7 @@ var foreign = map[string]struct {
 	"github.com/pquerna/otp":                {nil, "it has no guard against replay and makes one code at a time; package otp is held to it by its tests"},
 	"log":                                   {nil, "log/slog, by a field"},
 	"math/rand":                             {nil, "math/rand/v2"},
-	"math/rand/v2":                          {[]string{"login", "otp/email", "push/apns", "push/fcm", "push/ntfy", "push/webpush", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
+	"math/rand/v2":                          {[]string{"login", "otp/email", "push", "radius", "store/storetest", "web/phone"}, "for jitter, numbering and tests: what is guessable is no secret"},
 	"github.com/prometheus/client_golang/prometheus/promauto": {nil, "a registry is passed in"},
 }
 
@@ -87,7 +89,7 @@ var calls = map[string]struct {
 	in  []string
 	why string
 }{
-	"os.Exit":                      {[]string{"cmd/radpush/main.go"}, "everything else returns an error"},
+	"os.Exit":                      {[]string{"cmd/radpush/main.go", "cmd/demo-push/main.go"}, "everything else returns an error"},
 	"http.DefaultClient":           {nil, "it waits for ever and follows redirects: a client of one's own has a deadline"},
 	"http.Get":                     {nil, "it is http.DefaultClient"},
 	"http.Post":                    {nil, "it is http.DefaultClient"},

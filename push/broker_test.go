@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -485,6 +486,10 @@ func TestPush_9_5_AnAddressThatIsGoneIsMarked(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		gone, moved := s.enrol(t, "alice", "apns"), s.enrol(t, "alice", "apns")
 		s.enrol(t, "alice", "") // keeps the challenge open
+		sealing := push.Address{Service: "apns", Token: "f00d", SealingKey: gone.Key}
+		if err := s.SetAddress(t.Context(), gone.ID, sealing); err != nil {
+			t.Fatal(err)
+		}
 		*s.ringers["apns"] = ringer{takes: time.Second, fails: push.ErrGone}
 		done := s.ask(t.Context(), question())
 		to := push.Address{Service: "fcm", Token: "new"}
@@ -495,7 +500,7 @@ func TestPush_9_5_AnAddressThatIsGoneIsMarked(t *testing.T) {
 		if d, err := s.Device(t.Context(), gone.ID); err != nil || !d.Address.Gone || d.Active() {
 			t.Errorf("gone: %+v, %v", d, err)
 		}
-		if d, err := s.Device(t.Context(), moved.ID); err != nil || d.Address != to {
+		if d, err := s.Device(t.Context(), moved.ID); err != nil || !reflect.DeepEqual(d.Address, to) {
 			t.Errorf("moved meanwhile: %+v, %v", d, err)
 		}
 		// Its key is good: it may answer when it asks for itself.

@@ -102,6 +102,15 @@ func validAddress(a Address) error {
 	if (a.Service == "") != (a.Token == "") {
 		return fmt.Errorf("%w: an address has a service and a token, or neither", ErrInvalid)
 	}
+	if a.SealingKey == nil {
+		return nil
+	}
+	if a.Service != "apns" && a.Service != "fcm" {
+		return fmt.Errorf("%w: only an app that is rung by apns or fcm has a sealing key", ErrInvalid)
+	}
+	if _, err := parseKey(a.SealingKey); err != nil {
+		return fmt.Errorf("%w: its sealing key is not a public key of P-256 as DER SubjectPublicKeyInfo", ErrInvalid)
+	}
 	return nil
 }
 

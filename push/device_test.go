@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,19 @@ func TestPush_9_1_WhatADeviceMustBe(t *testing.T) {
 		{"endless token", func(d *push.Device) {
 			d.Address = push.Address{Service: "apns", Token: strings.Repeat("x", 5000)}
 		}, false},
+		{"with a sealing key", func(d *push.Device) {
+			d.Address = push.Address{Service: "apns", Token: "f00d", SealingKey: spki}
+		}, true},
+		{"sealing key of P-384", func(d *push.Device) {
+			d.Address = push.Address{Service: "apns", Token: "f00d", SealingKey: foreign}
+		}, false},
+		{"empty sealing key", func(d *push.Device) {
+			d.Address = push.Address{Service: "apns", Token: "f00d", SealingKey: []byte{}}
+		}, false},
+		{"sealing key of a browser", func(d *push.Device) {
+			d.Address = push.Address{Service: "webpush", Token: "f00d", SealingKey: spki}
+		}, false},
+		{"sealing key of a terminal", func(d *push.Device) { d.Address.SealingKey = spki }, false},
 		{"no user", func(d *push.Device) { d.User = "" }, false},
 		{"user not UTF-8", func(d *push.Device) { d.User = "\xff" }, false},
 		{"address not UTF-8", func(d *push.Device) { d.Address = push.Address{Service: "apns", Token: "\xff"} }, false},
@@ -134,7 +148,7 @@ func TestPush_9_1_WhatADeviceMustBe(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
-	if n := count(t, s, "device/"); n != 2 {
+	if n := count(t, s, "device/"); n != 3 {
 		t.Errorf("%d devices are kept", n)
 	}
 }
@@ -191,7 +205,7 @@ func TestPush_9_3_NameListSuspendRemove(t *testing.T) {
 			t.Error(err)
 		}
 		d, err := s.Device(t.Context(), a.ID)
-		if err != nil || d.Suspended != suspended || d.Active() == suspended || d.Name != "new name" || d.Address != a.Address {
+		if err != nil || d.Suspended != suspended || d.Active() == suspended || d.Name != "new name" || !reflect.DeepEqual(d.Address, a.Address) {
 			t.Errorf("suspended %v: %+v, %v", suspended, d, err)
 		}
 	}

@@ -55,6 +55,10 @@ type Address struct {
 	Service string // "apns", "fcm", "webpush"; "" for none
 	Token   string // in the service's own form
 	Gone    bool   // the service says nobody is there (statement 9.5)
+
+	// SealingKey is a native app's, which content can be sealed to (statement 9.4): P-256
+	// public key, DER SubjectPublicKeyInfo; nil for none.
+	SealingKey []byte
 }
 
 // A Prompt is what the device shows (statement 2.2).

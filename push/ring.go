@@ -56,7 +56,7 @@ func (b *Broker) ringOne(ctx context.Context, c *Challenge, d Device) error {
 // gone marks the address of a device, unless it has another one by now (statement 9.5).
 func (b *Broker) gone(ctx context.Context, rung Device) error {
 	err := b.Devices.Update(context.WithoutCancel(ctx), rung.ID, func(d *Device) (*Device, error) {
-		if d == nil || d.Address != rung.Address {
+		if d == nil || d.Address.Service != rung.Address.Service || d.Address.Token != rung.Address.Token {
 			return nil, errKeep
 		}
 		d.Address.Gone = true

@@ -78,7 +78,9 @@ const deviceDescription = `What an authenticator speaks. A device enrols with a 
 
 Every call but enrol has an Authorization header, ` + "`Radpush-ES256 device.time.nonce.signature`" + `: the device's id as enrolment returned it; the time in milliseconds since 1970, UTC; 16 to 64 random characters of the base64url alphabet, good once; and an ES256 signature (RFC 7518, section 3.4: r and s, 32 octets each) in base64url without padding. What is signed is seven lines, each but the last ended by one line feed: ` + "`radpush request v1`" + `, the method, path and query behind the base URL, the SHA-256 of the body (which may be empty) in base64url without padding, the device, the time and the nonce.
 
-A device whose clock is more than two minutes off is told the server's time (/problem/clock-skewed). A request that was seen before, or was signed before the server started, is refused (/problem/sign-again): sign it again. An unknown, suspended or removed device and a wrong signature look the same (/problem/not-authentic).`
+A device whose clock is more than two minutes off is told the server's time (/problem/clock-skewed). A request that was seen before, or was signed before the server started, is refused (/problem/sign-again): sign it again. An unknown, suspended or removed device and a wrong signature look the same (/problem/not-authentic).
+
+A notification is the JSON ` + "`{\"challenge\":\"<id>\"}`" + ` when the device is asked, and ` + "`{\"withdraw\":\"<id>\"}`" + ` when it is not asked any more; by APNs beside ` + "`aps`" + `, by FCM as data. An app that has given a sealing_key with its address may find ` + "`sealed`" + ` beside challenge: in base64 with padding, a Challenge, as the list of open challenges has it, that it can show and answer without asking for it. It is sealed by HPKE (RFC 9180) in base mode, with DHKEM(P-256, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM; info is ` + "`radpush notification v1`" + `, one line feed and the device's id; aad is empty. The octets are the encapsulated key (65) and the ciphertext of one message: the JSON, with spaces at its end up to a multiple of 1,024 octets. Where sealed is absent or cannot be opened, the app asks for the open challenges.`
 
 // register returns the handler of all calls, and their OpenAPI document.
 func (a *deviceAPI) register() (http.Handler, []byte) {
@@ -138,7 +140,7 @@ type enrolOutput struct{ Body wire.Enrolled }
 func (a *deviceAPI) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, error) {
 	d := push.Device{Name: plainName(in.Body.Name), Kind: in.Body.Kind, Key: in.Body.Key}
 	if in.Body.Address != nil {
-		d.Address = push.Address{Service: in.Body.Address.Service, Token: in.Body.Address.Token}
+		d.Address = address(*in.Body.Address)
 	}
 	d, token, err := a.Engine.Enrol(ctx, in.Body.Code, d)
 	switch {
@@ -210,7 +212,11 @@ func (a *deviceAPI) answer(ctx context.Context, in *answerInput) (*answerOutput,
 type addressInput struct{ Body wire.Address }
 
 func (a *deviceAPI) setAddress(ctx context.Context, in *addressInput) (*struct{}, error) {
-	return nil, a.changed(a.Push.SetAddress(ctx, signer(ctx).ID, push.Address{Service: in.Body.Service, Token: in.Body.Token}))
+	return nil, a.changed(a.Push.SetAddress(ctx, signer(ctx).ID, address(in.Body)))
+}
+
+func address(a wire.Address) push.Address {
+	return push.Address{Service: a.Service, Token: a.Token, SealingKey: a.SealingKey}
 }
 
 func (a *deviceAPI) removeAddress(ctx context.Context, _ *struct{}) (*struct{}, error) {

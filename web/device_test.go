@@ -2,12 +2,14 @@ package web_test
 
 import (
 	"context"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
 	"io/fs"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -209,14 +211,17 @@ func TestDevices_9_1_BadDeviceLeavesTheCode(t *testing.T) {
 	}
 	good := wire.Enrolment{Code: code, Key: spki(t, d.key), Name: "Alice’s\u00a0phone\x1b[2J\u202e", Kind: "page"}
 	for name, change := range map[string]func(*wire.Enrolment){
-		"no key":          func(e *wire.Enrolment) { e.Key = nil },
-		"nonsense":        func(e *wire.Enrolment) { e.Key = []byte("key") },
-		"another curve":   func(e *wire.Enrolment) { e.Key = spki(t, p384) },
-		"no name":         func(e *wire.Enrolment) { e.Name = "\u200b" },
-		"long name":       func(e *wire.Enrolment) { e.Name = strings.Repeat("ä", 64) },
-		"kind":            func(e *wire.Enrolment) { e.Kind = "pipush" },
-		"service":         func(e *wire.Enrolment) { e.Address = &wire.Address{Service: "ftp", Token: "x"} },
-		"address":         func(e *wire.Enrolment) { e.Address = &wire.Address{Service: "apns"} },
+		"no key":        func(e *wire.Enrolment) { e.Key = nil },
+		"nonsense":      func(e *wire.Enrolment) { e.Key = []byte("key") },
+		"another curve": func(e *wire.Enrolment) { e.Key = spki(t, p384) },
+		"no name":       func(e *wire.Enrolment) { e.Name = "\u200b" },
+		"long name":     func(e *wire.Enrolment) { e.Name = strings.Repeat("ä", 64) },
+		"kind":          func(e *wire.Enrolment) { e.Kind = "pipush" },
+		"service":       func(e *wire.Enrolment) { e.Address = &wire.Address{Service: "ftp", Token: "x"} },
+		"address":       func(e *wire.Enrolment) { e.Address = &wire.Address{Service: "apns"} },
+		"sealing key": func(e *wire.Enrolment) {
+			e.Address = &wire.Address{Service: "fcm", Token: "x", SealingKey: []byte("x")}
+		},
 		"address too big": func(e *wire.Enrolment) { e.Address = &wire.Address{Service: "apns", Token: strings.Repeat("x", 5000)} },
 	} {
 		bad := good
@@ -436,13 +441,30 @@ func TestAddressIsKept(t *testing.T) {
 		return devices[0].Address
 	}
 	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "fcm", Token: "new"}).want(t, 204)
-	if got := address(); got != (push.Address{Service: "fcm", Token: "new"}) {
+	if got := address(); !reflect.DeepEqual(got, push.Address{Service: "fcm", Token: "new"}) {
 		t.Errorf("address: %+v", got)
+	}
+	sealing := spki(t, d.key)
+	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "fcm", Token: "new", SealingKey: sealing}).want(t, 204)
+	want := push.Address{Service: "fcm", Token: "new", SealingKey: sealing}
+	if got := address(); !reflect.DeepEqual(got, want) {
+		t.Errorf("address: %+v", got)
+	}
+	_, foreign := apps(t, ecdh.P384())
+	bad := d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "fcm", Token: "newer", SealingKey: foreign})
+	if bad.want(t, 422); !strings.Contains(bad.body, "sealing key is not a public key of P-256") {
+		t.Errorf("a key of another curve: %s", bad.body)
+	}
+	for _, key := range []string{`"AAAA"`, `""`, `"no base64!"`, `7`, `"` + strings.Repeat("A", 2000) + `"`} {
+		d.send(t, "PUT", wire.PathAddress, []byte(`{"service":"fcm","token":"newer","sealing_key":`+key+`}`)).want(t, 422)
+	}
+	if got := address(); !reflect.DeepEqual(got, want) {
+		t.Errorf("a bad key has changed the address: %+v", got)
 	}
 	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "apns", Token: "new"}).want(t, 422) // not configured
 	d.send(t, "PUT", wire.PathAddress, wire.Address{Service: "gopher", Token: "new"}).want(t, 422)
 	d.send(t, "DELETE", wire.PathAddress, nil).want(t, 204)
-	if got := address(); got != (push.Address{}) {
+	if got := address(); !reflect.DeepEqual(got, push.Address{}) {
 		t.Errorf("address: %+v", got)
 	}
 }

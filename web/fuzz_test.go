@@ -25,6 +25,7 @@ func FuzzDeviceAPI(f *testing.F) {
 	f.Add(0, []byte(`{"decision":"approve","otp":"12345678","signature":"`+strings.Repeat("_", 86)+`"}`))
 	f.Add(1, encode(f, d.answerBody(f, c, push.DeniedMistake, "")))
 	f.Add(2, []byte(`{"service":"webpush","token":"{}"}`))
+	f.Add(2, encode(f, wire.Address{Service: "fcm", Token: "x", SealingKey: spki(f, d.key)}))
 	f.Add(3, encode(f, wire.Enrolment{Code: "x", Key: spki(f, d.key), Name: "x", Kind: "page"}))
 	f.Add(4, []byte(`[[[[[[{"":null}]]]]]]`))
 	f.Add(5, []byte("\xff{\"\\ud800\":1e999}"))

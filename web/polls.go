@@ -77,7 +77,7 @@ func (a *deviceAPI) challenges(ctx context.Context, in *challengesInput) (*chall
 		if out.ETag = etag(open); out.ETag != strings.TrimPrefix(in.IfNoneMatch, "W/") {
 			out.Body.Challenges = make([]wire.Challenge, len(open))
 			for i, c := range open {
-				out.Body.Challenges[i] = wire.Challenge{ID: c.ID, Shown: string(c.Shown), Expires: c.Expires}
+				out.Body.Challenges[i] = told(c)
 			}
 			return out, nil
 		}

@@ -130,6 +130,10 @@ type Push struct {
 	// DevicePIN demands that a device asks for a PIN, or a biometric, before it shows or
 	// answers a request. Devices are told when they enrol.
 	DevicePIN bool `yaml:"device_pin" default:"false"`
+	// Content lets a notification of a native app carry what is asked, sealed to a key that
+	// the app has given: the app can show it without asking the server first, and Apple and
+	// Google cannot read it. Without it they carry nothing of the login, not even sealed.
+	Content bool `yaml:"content" default:"false"`
 	// Limit is how many pushes in the window may go unanswered or be denied before push
 	// pauses for that user.
 	Limit int `yaml:"limit" default:"5" range:"1..1000"`

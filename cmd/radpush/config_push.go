@@ -9,10 +9,11 @@ import (
 	"radpush/push/apns"
 	"radpush/push/fcm"
 	"radpush/push/webpush"
+	"radpush/web"
 )
 
 // The part of the configuration that is about push services. They are told that there is a
-// sign-in, and nothing of it.
+// sign-in, and nothing of it that they can read.
 
 // WebPush is what the push services of browsers have to know. The authenticator page works
 // without them as long as it is open.
@@ -82,6 +83,10 @@ func (f FCM) ringer() (*fcm.Ringer, error) {
 // Web Push, "" without it.
 func (c *Config) ringers() (ringers map[string]push.Ringer, vapid string, err error) {
 	ringers = map[string]push.Ringer{}
+	var seal func(push.Device, push.Challenge) ([]byte, error)
+	if c.Push.Content {
+		seal = web.Seal
+	}
 	if c.WebPush.Subject != "" {
 		keys, err := webpush.LoadKeys(filepath.Join(string(c.State), "webpush.key"))
 		if err != nil {
@@ -90,20 +95,27 @@ func (c *Config) ringers() (ringers map[string]push.Ringer, vapid string, err er
 		vapid, ringers["webpush"] = keys.Public(), c.WebPush.ringer(keys)
 	}
 	if c.APNs.Topic != "" {
-		if ringers["apns"], err = c.APNs.ringer(c.Organization); err != nil {
+		r, err := c.APNs.ringer(c.Organization)
+		if err != nil {
 			return nil, "", err
 		}
+		r.Seal, ringers["apns"] = seal, r
 	}
 	if c.FCM.CredentialsFile != "" {
-		if ringers["fcm"], err = c.FCM.ringer(); err != nil {
+		r, err := c.FCM.ringer()
+		if err != nil {
 			return nil, "", err
 		}
+		r.Seal, ringers["fcm"] = seal, r
 	}
 	return ringers, vapid, nil
 }
 
 // checkPush looks at the database of places and the push services, as what rings them judges it.
 func (d *decoder) checkPush(c *Config) {
+	if c.Push.Content && !d.given("apns") && !d.given("fcm") {
+		d.warn("push.content", "it is for native apps, which apns or fcm ring: neither is configured")
+	}
 	d.checkWebPush(c.WebPush)
 	if c.GeoIP != "" && !d.bad["geoip"] {
 		if _, err := geoip.Open(string(c.GeoIP), nil); err != nil {

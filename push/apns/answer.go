@@ -64,7 +64,7 @@ func judge(a *apns2.Response) error {
 	case a.Reason == apns2.ReasonTooManyProviderTokenUpdates:
 		return fmt.Errorf("%w: another server uses a key of this team, or radpush was started again and again; it passes after %v", said, renewAfter)
 	case a.StatusCode == http.StatusTooManyRequests, a.StatusCode/100 == 5:
-		return temporary{said}
+		return push.Temporary{Err: said}
 	case a.StatusCode/100 == 3:
 		return fmt.Errorf("%w: redirects are not followed", said)
 	case a.StatusCode == http.StatusForbidden:

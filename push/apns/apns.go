@@ -18,13 +18,17 @@
 // that is off line, the second takes the place of the first. Neither is kept longer than the
 // challenge lasts.
 //
-// Apple reads all that. So it is told that there is a login, and nothing of it: a [Ringer]
-// does not look at what the challenge shows (statement 9.4).
+// Apple reads all that. So it is told that there is a login, and nothing of it (statement 9.4).
+// With [Ringer.Seal] the first has what the challenge shows in it all the same, sealed so that
+// the app alone can read it: beside "challenge" there is "sealed", in base64. The app's
+// notification service extension opens it (mutable-content) and may put it in the place of the
+// text.
 package apns
 
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -45,7 +49,10 @@ import (
 // the other.
 const Sandbox = apns2.HostDevelopment
 
-const maxText = 200 // octets; a notification may have 4,096 in all, a lock screen shows some 150
+const (
+	maxText    = 200  // octets; a lock screen shows some 150
+	maxPayload = 4096 // octets, of the JSON
+)
 
 // A Ringer rings apps. It is a push.Ringer for the service "apns". Its fields are set before
 // first use and not changed after.
@@ -56,6 +63,10 @@ type Ringer struct {
 	Topic        string // bundle ID of the app: "com.example.signin"
 	Text         string // on the lock screen; "" stands for "Sign-in request", with the organization
 	Organization string // "Example Ltd"; "" for none
+
+	// Seal, if set, returns what a notification carries of a challenge, sealed so that the
+	// device alone can read it; nil for a device that has no key for that.
+	Seal func(push.Device, push.Challenge) ([]byte, error)
 
 	Host    string         // origin of the service; "" stands for that of apps from the store
 	RootCAs *x509.CertPool // who may have signed its certificate; nil: whom the system trusts
@@ -123,10 +134,18 @@ var errToken = errors.New("the token is not 64 to 200 hexadecimal digits")
 func (r *Ringer) Ring(ctx context.Context, d push.Device, c push.Challenge) error {
 	n := r.notification(d, c)
 	n.PushType, n.Priority = apns2.PushTypeAlert, apns2.PriorityHigh
-	n.Payload = payload{
+	p := payload{
 		APS:       aps{Alert: &alert{Body: r.text()}, Sound: "default", Mutable: 1, Level: "time-sensitive"},
 		Challenge: c.ID,
 	}
+	if r.Seal != nil {
+		sealed, err := r.Seal(d, c)
+		if err != nil {
+			return fmt.Errorf("apns: ring: %w", err)
+		}
+		p.seal(sealed)
+	}
+	n.Payload = p
 	if err := r.send(ctx, n, 4); err != nil {
 		return fmt.Errorf("apns: ring: %w", err)
 	}
@@ -158,7 +177,17 @@ func (r *Ringer) notification(d push.Device, c push.Challenge) *apns2.Notificati
 type payload struct {
 	APS       aps    `json:"aps"`
 	Challenge string `json:"challenge,omitempty"`
+	Sealed    []byte `json:"sealed,omitempty"`
 	Withdraw  string `json:"withdraw,omitempty"`
+}
+
+// seal adds what is sealed, unless the payload would be longer than Apple takes: then the app
+// asks the server.
+func (p *payload) seal(sealed []byte) {
+	p.Sealed = sealed
+	if b, err := json.Marshal(p); err != nil || len(b) > maxPayload {
+		p.Sealed = nil
+	}
 }
 
 type aps struct {

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,11 +13,12 @@ import (
 
 	"github.com/sideshow/apns2"
 	"github.com/sideshow/apns2/token"
+
+	"radpush/push"
 )
 
 const (
 	tryTime = 5 * time.Second
-	pause   = 500 * time.Millisecond // before the second try; twice as long before each one after
 
 	// renewAfter is how often a provider token may be replaced: Apple answers 429 to more.
 	renewAfter = 20 * time.Minute
@@ -26,35 +26,13 @@ const (
 	maxConns = 8 // each takes some 1,000 notifications at once, but only one before it has seen a provider token
 )
 
-// A temporary error is one after which to try again.
-type temporary struct{ error }
-
-func (e temporary) Unwrap() error { return e.error }
-
 // send sends a notification.
 func (r *Ringer) send(ctx context.Context, n *apns2.Notification, tries int) error {
 	if !tokens.MatchString(n.DeviceToken) {
 		return errToken
 	}
-	for try := 1; ; try++ {
-		err := r.try(ctx, n)
-		if _, again := errors.AsType[temporary](err); !again || try == tries {
-			return err
-		}
-		wait := jitter(pause << (try - 1))
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	return push.Retry(ctx, tries, func() error { return r.try(ctx, n) })
 }
-
-// jitter returns half of a time to all of it: those who failed together try apart.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
 // try sends a notification once, and a second time if Apple wants another provider token.
 func (r *Ringer) try(ctx context.Context, n *apns2.Notification) error {
@@ -144,5 +122,5 @@ func (r *Ringer) unanswered(err error) error {
 	} else if op, ok := errors.AsType[*net.OpError](e.Err); ok {
 		problem = op
 	}
-	return temporary{fmt.Errorf("%w; this server has to reach %s", problem, r.client.Host)}
+	return push.Temporary{Err: fmt.Errorf("%w; this server has to reach %s", problem, r.client.Host)}
 }

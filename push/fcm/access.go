@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/jwt"
+
+	"radpush/push"
 )
 
 // access adds an access token to requests. The transport of Google's library would get one
@@ -103,7 +105,7 @@ func judgeOAuth(refused *oauth2.RetrieveError, now time.Time) error {
 	code := refused.Response.StatusCode
 	err := fmt.Errorf("the OAuth server: %w", status(code, said.Error))
 	if code == http.StatusTooManyRequests || code/100 == 5 {
-		return &temporary{error: err, after: retryAfter(refused.Response.Header.Get("Retry-After"), now)}
+		return push.Temporary{Err: err, After: push.RetryAfter(refused.Response.Header.Get("Retry-After"), now)}
 	}
 	return fmt.Errorf("%w: check that the service account and its key still exist, and this machine's clock", err)
 }

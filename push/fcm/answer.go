@@ -47,13 +47,13 @@ func (r *Ringer) judge(err error, now time.Time) error {
 		return fmt.Errorf("%w: the device is Apple's or a browser, and the Firebase project has no right key for them; ring it by apns or webpush",
 			status(code, "THIRD_PARTY_AUTH_ERROR"))
 	case code == http.StatusTooManyRequests:
-		after := cmp.Or(retryAfter(response.Header.Get("Retry-After"), now), quotaWait)
-		return &temporary{error: status(code, ""), after: after}
+		after := cmp.Or(push.RetryAfter(response.Header.Get("Retry-After"), now), quotaWait)
+		return push.Temporary{Err: status(code, ""), After: after}
 	case code/100 == 5:
 		return unavailable(response, now)
 	case code == http.StatusUnauthorized:
 		r.access.token.Store(nil) // it may have been revoked
-		return &temporary{error: fmt.Errorf("%w: check this machine's clock, and that the service account still exists", status(code, ""))}
+		return push.Temporary{Err: fmt.Errorf("%w: check this machine's clock, and that the service account still exists", status(code, ""))}
 	case code == http.StatusForbidden:
 		return fmt.Errorf("%w: check that the Firebase Cloud Messaging API is enabled in project %q, and that the service account may send messages",
 			status(code, ""), r.Credentials.project)
@@ -88,7 +88,7 @@ func blamesMessage(response *http.Response) bool {
 
 // unavailable returns what an answer of 500 and above means.
 func unavailable(response *http.Response, now time.Time) error {
-	return &temporary{error: status(response.StatusCode, ""), after: retryAfter(response.Header.Get("Retry-After"), now)}
+	return push.Temporary{Err: status(response.StatusCode, ""), After: push.RetryAfter(response.Header.Get("Retry-After"), now)}
 }
 
 // unanswered returns what became of a try that got no answer.
@@ -105,18 +105,5 @@ func (r *Ringer) unanswered(err error) error {
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		problem = fmt.Errorf("no answer within %v", tryTime)
 	}
-	return &temporary{error: fmt.Errorf("%w; this server has to reach %s and %s", problem, cmp.Or(r.Host, googleHost), r.Credentials.config.TokenURL)}
-}
-
-// retryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
-// What cannot be read, or is past, is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
+	return push.Temporary{Err: fmt.Errorf("%w; this server has to reach %s and %s", problem, cmp.Or(r.Host, googleHost), r.Credentials.config.TokenURL)}
 }

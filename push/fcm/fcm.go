@@ -11,9 +11,11 @@
 //	{"withdraw":"<id>"}     you are not asked any more
 //
 // They are data messages: nothing is shown but by the app, which fetches the challenge first,
-// and Google is told that there is a login, and nothing of it (statement 9.4). The first has a
-// high priority, which wakes a phone that sleeps. The second has not: Google lets those wait
-// whose urgent messages show nothing. Neither is kept longer than the challenge lasts.
+// and Google is told that there is a login, and nothing of it (statement 9.4). With [Ringer.Seal]
+// the first has what the challenge shows in it all the same, sealed so that the app alone can
+// read it: beside "challenge" there is "sealed", in base64. The first has a high priority, which
+// wakes a phone that sleeps. The second has not: Google lets those wait whose urgent messages
+// show nothing. Neither is kept longer than the challenge lasts.
 //
 // They have no collapse key, by which one would take the place of the other on a phone that
 // is off line. Google keeps messages of four keys for a phone, and lets only twenty of such
@@ -24,6 +26,7 @@ package fcm
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +44,10 @@ import (
 // first use and not changed after.
 type Ringer struct {
 	Credentials Credentials
+
+	// Seal, if set, returns what a message carries of a challenge, sealed so that the device
+	// alone can read it; nil for a device that has no key for that.
+	Seal func(push.Device, push.Challenge) ([]byte, error)
 
 	Host    string         // origin of the API; "" stands for Google's
 	RootCAs *x509.CertPool // who may have signed its certificate and the OAuth server's; nil: whom the system trusts
@@ -93,10 +100,37 @@ func plausible(token string) bool {
 // Ring sends {"challenge":"<id>"}. If Google does not answer, or asks for patience, it is
 // tried again, four times in all and never beyond the end of ctx.
 func (r *Ringer) Ring(ctx context.Context, d push.Device, c push.Challenge) error {
-	if err := r.send(ctx, message(d, c, "challenge", "high"), 4); err != nil {
+	m := message(d, c, "challenge", "high")
+	if r.Seal != nil {
+		sealed, err := r.Seal(d, c)
+		if err != nil {
+			return fmt.Errorf("fcm: ring: %w", err)
+		}
+		seal(m.Data, sealed)
+	}
+	if err := r.send(ctx, m, 4); err != nil {
 		return fmt.Errorf("fcm: ring: %w", err)
 	}
 	return nil
+}
+
+// maxData is in octets, of all keys and values.
+const maxData = 4096
+
+// seal adds what is sealed, unless that would be more than Google takes: then the app asks the
+// server.
+func seal(data map[string]string, sealed []byte) {
+	if len(sealed) == 0 {
+		return
+	}
+	data["sealed"] = base64.StdEncoding.EncodeToString(sealed)
+	size := 0
+	for key, value := range data {
+		size += len(key) + len(value)
+	}
+	if size > maxData {
+		delete(data, "sealed")
+	}
 }
 
 // Withdraw sends {"withdraw":"<id>"}, once.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -16,51 +15,26 @@ import (
 	firebase "firebase.google.com/go/v4"
 	"firebase.google.com/go/v4/messaging"
 	"google.golang.org/api/option"
+
+	"radpush/push"
 )
 
 const (
 	googleHost = "https://fcm.googleapis.com"
 
 	tryTime = 5 * time.Second
-	pause   = 500 * time.Millisecond // before the second try; twice as long before each one after
 
 	maxAnswer = 64 << 10 // octets of a header, and of a body; Google's have some 2,000
 	maxConns  = 8
 )
-
-// A temporary error is one after which to try again, not before a time has passed.
-type temporary struct {
-	error
-	after time.Duration
-}
-
-func (e *temporary) Unwrap() error { return e.error }
 
 // send sends a message.
 func (r *Ringer) send(ctx context.Context, m *messaging.Message, tries int) error {
 	if !plausible(m.Token) {
 		return errToken
 	}
-	for try := 1; ; try++ {
-		err := r.try(ctx, m)
-		again, ok := errors.AsType[*temporary](err)
-		if !ok || try == tries {
-			return err
-		}
-		wait := again.after + jitter(pause<<(try-1))
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	return push.Retry(ctx, tries, func() error { return r.try(ctx, m) })
 }
-
-// jitter returns half of a time to all of it: those who failed together try apart.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
 // try sends a message once.
 func (r *Ringer) try(ctx context.Context, m *messaging.Message) error {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"radpush/push"
 )
 
 // judge returns what the answer of a server means: nil if it has done what it was asked. Of its
@@ -30,10 +32,10 @@ func judge(method string, r *http.Response, body []byte, now time.Time) error {
 	case method == http.MethodDelete && (code == http.StatusNotFound || code == http.StatusMethodNotAllowed):
 		return nil // before version 2.16
 	case code == http.StatusTooManyRequests:
-		return &temporary{advise("the server limits how much this machine sends: use an account with a higher limit, or a server of your own"),
-			retryAfter(r.Header.Get("Retry-After"), now)}
+		return push.Temporary{Err: advise("the server limits how much this machine sends: use an account with a higher limit, or a server of your own"),
+			After: push.RetryAfter(r.Header.Get("Retry-After"), now)}
 	case code/100 == 5:
-		return &temporary{advise("the server is out of order"), retryAfter(r.Header.Get("Retry-After"), now)}
+		return push.Temporary{Err: advise("the server is out of order"), After: push.RetryAfter(r.Header.Get("Retry-After"), now)}
 	case code/100 == 3:
 		return advise("redirects are not followed: let the URL be where this one leads")
 	case code == http.StatusUnauthorized:
@@ -48,17 +50,4 @@ func judge(method string, r *http.Response, body []byte, now time.Time) error {
 		return advise("the server does not take the topic or the message: set another topic")
 	}
 	return advise("the server does not take the message")
-}
-
-// retryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
-// What cannot be read, or is past, is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
 }

@@ -7,17 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"radpush/push"
 )
 
 const (
 	tryTime   = 5 * time.Second
-	pause     = 500 * time.Millisecond // before the second try; twice as long before each one after
-	maxAnswer = 16 << 10               // octets of a header, and of a body; ntfy's have some hundred
+	maxAnswer = 16 << 10 // octets of a header, and of a body; ntfy's have some hundred
 	maxConns  = 8
 )
 
@@ -29,39 +29,13 @@ type request struct {
 	tries  int
 }
 
-// A temporary error is one after which to try again, not before a time has passed.
-type temporary struct {
-	error
-	after time.Duration
-}
-
-func (e *temporary) Unwrap() error { return e.error }
-
 // send has the server do what concerns a topic.
 func (p *Publisher) send(ctx context.Context, r request, topic string) error {
 	if !topics.MatchString(topic) {
 		return errors.New("no server can have such a topic: set another one")
 	}
-	for try := 1; ; try++ {
-		err := p.try(ctx, r)
-		again, ok := errors.AsType[*temporary](err)
-		if !ok || try == r.tries {
-			return err
-		}
-		wait := again.after + jitter(pause<<(try-1))
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
-	}
+	return push.Retry(ctx, r.tries, func() error { return p.try(ctx, r) })
 }
-
-// jitter returns half of a time to all of it: those who failed together try apart.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
 // try asks once.
 func (p *Publisher) try(ctx context.Context, r request) error {
@@ -135,5 +109,5 @@ func (p *Publisher) unanswered(err error) error {
 	} else if op, ok := errors.AsType[*net.OpError](err); ok {
 		problem = op
 	}
-	return &temporary{error: fmt.Errorf("%w; this server has to reach %s", problem, p.URL)}
+	return push.Temporary{Err: fmt.Errorf("%w; this server has to reach %s", problem, p.URL)}
 }

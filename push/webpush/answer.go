@@ -23,7 +23,7 @@ func judge(r *http.Response, now time.Time) error {
 	case code == http.StatusTooManyRequests, // RFC 8030, section 8.4
 		code == http.StatusNotAcceptable, // how Windows' says "too many"
 		code/100 == 5:
-		return &temporary{error: said, after: retryAfter(r.Header.Get("Retry-After"), now)}
+		return push.Temporary{Err: said, After: push.RetryAfter(r.Header.Get("Retry-After"), now)}
 	case code/100 == 3:
 		return fmt.Errorf("%w: redirects are not followed", said)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden: // RFC 8292, section 4.2
@@ -36,17 +36,4 @@ func judge(r *http.Response, now time.Time) error {
 		return fmt.Errorf("%w: no push service refuses %d octets; check that this is one", said, messageSize)
 	}
 	return said
-}
-
-// retryAfter reads the header of that name: seconds or a date (RFC 9110, section 10.2.3).
-// What cannot be read, or is past, is 0.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, at.Sub(now))
 }

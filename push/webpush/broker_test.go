@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -175,7 +176,7 @@ func TestBroker_9_1_ASubscriptionThatCannotBeRungIsRefused(t *testing.T) {
 			}
 		}
 		devices, err := b.DevicesOf(t.Context(), "alice")
-		if err != nil || len(devices) != 1 || devices[0].Address != d.Address {
+		if err != nil || len(devices) != 1 || !reflect.DeepEqual(devices[0].Address, d.Address) {
 			t.Errorf("devices: %+v, %v", devices, err)
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,7 +18,6 @@ import (
 
 const (
 	tryTime = 5 * time.Second
-	pause   = 500 * time.Millisecond // before the second try; twice as long before each one after
 
 	// messageSize is what every message is padded to, in octets. The library would take the
 	// most that a service must accept, 4,096 (RFC 8030, section 7.2), and that is more than
@@ -29,14 +27,6 @@ const (
 	maxHeader = 16 << 10 // octets, of an answer
 	maxConns  = 8        // to one host: without a bound, 500 rings at once open 700 connections, and close them again
 )
-
-// A temporary error is one after which to try again, not before a time has passed.
-type temporary struct {
-	error
-	after time.Duration
-}
-
-func (e *temporary) Unwrap() error { return e.error }
 
 // send sends a message to a device's browser.
 func (r *Ringer) send(ctx context.Context, d push.Device, m message) error {
@@ -48,29 +38,12 @@ func (r *Ringer) send(ctx context.Context, d push.Device, m message) error {
 	if err != nil {
 		return err
 	}
-	for try := 1; ; try++ {
-		err := r.try(ctx, s, text, m)
-		if err != nil {
-			err = fmt.Errorf("%s: %w", host, err)
-		}
-		again, ok := errors.AsType[*temporary](err)
-		if !ok || try == m.tries {
-			return err
-		}
-		wait := again.after + jitter(pause<<(try-1))
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
-			return err
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return err
-		}
+	err = push.Retry(ctx, m.tries, func() error { return r.try(ctx, s, text, m) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", host, err)
 	}
+	return nil
 }
-
-// jitter returns half of a time to all of it: those who failed together try apart.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
 
 // try sends a message once.
 func (r *Ringer) try(ctx context.Context, s *webpush.Subscription, text []byte, m message) error {
@@ -154,5 +127,5 @@ func unanswered(err error) error {
 	} else if op, ok := errors.AsType[*net.OpError](err); ok {
 		problem = op
 	}
-	return &temporary{error: fmt.Errorf("%w; this server has to reach port 443 there, without a proxy", problem)}
+	return push.Temporary{Err: fmt.Errorf("%w; this server has to reach port 443 there, without a proxy", problem)}
 }

@@ -3,6 +3,7 @@ package page_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -205,7 +206,7 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 		t.Helper()
 		var got push.Address
 		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			if got = w.devices(t, "alice")[0].Address; got == want {
+			if got = w.devices(t, "alice")[0].Address; reflect.DeepEqual(got, want) {
 				return
 			}
 		}

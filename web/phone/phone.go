@@ -2,10 +2,11 @@
 // the terminal, the demo and tests.
 //
 // A [Phone] comes from an enrolment link ([Enrol]) or from its key file ([Load]). It makes
-// its key pair itself and signs every request with it (see package wire). It hands out
-// what it is asked ([Phone.Wait], [Phone.Open]), and answers only what it has handed out:
-// the signature of [Phone.Approve] and [Phone.Deny] covers exactly the bytes that came
-// from the server. The one-time password of an approval it makes by itself.
+// its key pair itself and signs every request with it (see package wire). It hands out what it
+// is asked ([Phone.Wait], [Phone.Open]) or what a notification has brought ([Phone.Unseal]),
+// and answers only what it has handed out: the signature of [Phone.Approve] and [Phone.Deny]
+// covers exactly the bytes that came from the server. The one-time password of an approval it
+// makes by itself.
 //
 // A server with a certificate of its own is known by the pin in the link, any other by
 // what the system trusts.
@@ -13,6 +14,7 @@ package phone
 
 import (
 	"context"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,6 +22,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -60,9 +63,15 @@ type Request struct {
 	Expires time.Time
 }
 
-// Enrol makes a device of a link (statement 9.1). The link is good once; Save what
+// Enrol makes a terminal of a link (statement 9.1). The link is good once; Save what
 // comes back.
 func Enrol(ctx context.Context, link, name string) (*Phone, error) {
+	return EnrolAs(ctx, link, wire.Enrolment{Name: name, Kind: "terminal"})
+}
+
+// EnrolAs is Enrol for a device of any kind, which may have an address. Code and key are the
+// Phone's own.
+func EnrolAs(ctx context.Context, link string, as wire.Enrolment) (*Phone, error) {
 	l, err := wire.ParseEnrolLink(link)
 	if err != nil {
 		return nil, err
@@ -75,12 +84,11 @@ func Enrol(ctx context.Context, link, name string) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phone: make key: %w", err)
 	}
-	p := &Phone{URL: l.URL, Name: name, pin: l.Pin, key: key}
+	p := &Phone{URL: l.URL, Name: as.Name, pin: l.Pin, key: key}
 	p.connect()
+	as.Code, as.Key = l.Code, spki
 	var out wire.Enrolled
-	_, err = p.send(ctx, call{method: http.MethodPost, path: wire.PathEnrol, out: &out,
-		in: wire.Enrolment{Code: l.Code, Key: spki, Name: name, Kind: "terminal"}})
-	if err != nil {
+	if _, err = p.send(ctx, call{method: http.MethodPost, path: wire.PathEnrol, in: as, out: &out}); err != nil {
 		return nil, err
 	}
 	p.device, p.User, p.Organization, p.DemandsPIN = out.Device, out.User, out.Organization, out.PIN
@@ -131,25 +139,37 @@ func (p *Phone) list(ctx context.Context, etag string, wait time.Duration) ([]Re
 	}
 	open := make([]Request, len(out.Challenges))
 	for i, c := range out.Challenges {
-		open[i] = Request{ID: c.ID, Shown: c.Shown, Expires: c.Expires}
-		if err := json.Unmarshal([]byte(c.Shown), &open[i].Prompt); err != nil {
-			return nil, resp, fmt.Errorf("phone: read request: %w", err)
+		if open[i], err = p.show(c); err != nil {
+			return nil, resp, err
 		}
+	}
+	return open, resp, nil
+}
+
+// Unseal opens what a notification has brought, with the key that the server seals to. It can
+// then be answered without being asked for: see package wire.
+func (p *Phone) Unseal(key *ecdh.PrivateKey, sealed []byte) (Request, error) {
+	c, err := wire.Unseal(key, p.device, sealed)
+	if err != nil {
+		return Request{}, fmt.Errorf("phone: %w", err)
+	}
+	return p.show(c)
+}
+
+// show reads what is asked, and remembers it for the answer.
+func (p *Phone) show(c wire.Challenge) (Request, error) {
+	r := Request{ID: c.ID, Shown: c.Shown, Expires: c.Expires}
+	if err := json.Unmarshal([]byte(c.Shown), &r.Prompt); err != nil {
+		return Request{}, fmt.Errorf("phone: read request: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shown == nil {
 		p.shown = make(map[string]Request)
 	}
-	for id, r := range p.shown {
-		if time.Since(r.Expires) > remembered {
-			delete(p.shown, id)
-		}
-	}
-	for _, r := range open {
-		p.shown[r.ID] = r
-	}
-	return open, resp, nil
+	maps.DeleteFunc(p.shown, func(_ string, old Request) bool { return time.Since(old.Expires) > remembered })
+	p.shown[r.ID] = r
+	return r, nil
 }
 
 // remembered is how long a request can be answered after its end: the server then says

@@ -33,6 +33,40 @@
 // The signature in the body of an answer is of the same form, over the bytes that
 // push.Statement returns: it covers the challenge, the decision and the SHA-256 of what
 // was shown, and is kept with the challenge as proof.
+//
+// # How content is sealed
+//
+// A notification by APNs or FCM carries the challenge's id. If the app has given a sealing key
+// with its address ([Address]), and the operator allows it, it carries "sealed" too, in base64
+// with padding (RFC 4648, section 4): a [Challenge] as the list of open challenges has it,
+// which the app can show, and answer, without asking the server first. It is sealed by HPKE
+// (RFC 9180), once for each notification:
+//
+//	mode   base                         (0x00)
+//	KEM    DHKEM(P-256, HKDF-SHA256)    (0x0010)
+//	KDF    HKDF-SHA256                  (0x0001)
+//	AEAD   AES-256-GCM                  (0x0002)
+//	info   radpush notification v1, a line feed, the device's id as enrolment returned it
+//	aad    empty
+//	text   the JSON of the challenge, with spaces at its end up to a multiple of 1,024 octets
+//
+// The octets of sealed are enc, the encapsulated key, which is an uncompressed point of 65
+// octets, and then the ciphertext, the first of its context, with the tag of 16 octets at
+// its end. [Unseal] is all of an app's side; testdata/sealed.json has a key and a seal that it
+// opens. The suite is the one of P-256 in Apple's CryptoKit (P256_SHA256_AES_GCM_256, since
+// iOS 17), and Tink and Bouncy Castle have it for Android. P-256, because the private key can
+// then be made, and stay, in a Secure Enclave or an Android Keystore. All is bound by info and
+// nothing by aad, because Tink's HybridDecrypt takes no more than that.
+//
+// Where a notification would have more than the 4,096 octets that push services take, sealed is
+// left out; nothing is ever sent in the clear in its place. Then, and when it cannot be opened,
+// the app asks for the open challenges. An app that keeps what it shows behind a PIN keeps this
+// there, too.
+//
+// Base mode proves no sender: who knows the public key can seal what he likes. That deceives
+// nobody into letting a stranger in, because the signature of an answer covers what was
+// shown, and the server compares it with what it has sent. But an id that is not of letters,
+// digits, - and _ alone has no place in the path of an answer.
 package wire
 
 import "time"
@@ -68,6 +102,8 @@ type Enrolment struct {
 type Address struct {
 	Service string `json:"service" enum:"apns,fcm,webpush" doc:"The push service."`
 	Token   string `json:"token" minLength:"1" maxLength:"4096" doc:"The device's address, in the push service's own form."`
+
+	SealingKey []byte `json:"sealing_key,omitempty" maxLength:"1024" doc:"With apns and fcm: the public key that the content of notifications is sealed to, if the operator allows it; made by the device for nothing else. P-256, DER SubjectPublicKeyInfo, in base64 with padding. Absent: they carry no content."`
 }
 
 // Enrolled is what a new device is told, once.
