@@ -146,3 +146,29 @@ func TestPush_2_11_LocksByItself(t *testing.T) {
 	b.decide("#approve")
 	want(t, verdict, login.Accept, login.Approved)
 }
+
+// A phone that sleeps stops the timer: the page looks at the clock when it is seen again.
+func TestPush_2_11_LocksAfterASleep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
+	b := browse(t, w)
+	b.open(w.link(t, "alice"))
+	b.fill("#pin-1", "correct horse")
+	b.fill("#pin-2", "correct horse")
+	b.tap("#enrol .main")
+	b.screen("home", "Ready")
+	eval[any](b, `{
+		const see = (visibilityState) => {
+			Object.defineProperty(document, "visibilityState", { value: visibilityState, configurable: true });
+			document.dispatchEvent(new Event("visibilitychange"));
+		};
+		const { now } = Date;
+		see("hidden");
+		Date.now = () => now() + 61_000;
+		see("visible");
+	}`)
+	b.screen("unlock")
+	b.fill("#unlock-pin", "correct horse")
+	b.tap("#unlock .main")
+	b.screen("home", "Ready")
+}

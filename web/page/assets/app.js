@@ -108,20 +108,25 @@ async function register() {
 }
 
 let lockTimer;
+let hiddenSince; // on this device's clock
 
 function looked() {
   clearTimeout(lockTimer);
   if (document.visibilityState === "hidden") {
+    hiddenSince = Date.now();
     lockTimer = setTimeout(lock, lockAfter);
-  } else {
-    begin();
+    return;
   }
+  // A phone that sleeps stops timers, and somebody may have set its clock back.
+  if (!(Math.abs(Date.now() - hiddenSince) < lockAfter)) lock();
+  begin();
 }
 
-async function lock() {
+function lock() {
   if (!pin.isOpen()) return;
   pin.close();
-  await begin();
+  render();
+  wait.begin();
 }
 
 function wire() {
