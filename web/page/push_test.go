@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"radpush/login"
 	"radpush/push"
+	"radpush/web"
 )
 
 // allowNotifications is the user's consent.
@@ -153,6 +155,46 @@ func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
 	if n := screen.toast("Sign-in request"); strings.Contains(strings.Join(n.actions, " "), "Approve") {
 		t.Errorf("without the server: %+v", n)
 	}
+}
+
+// A hesitant server lists no open challenges until it is released.
+type hesitant struct {
+	web.Push
+	release chan struct{} // closed: it does
+	gaveUp  atomic.Bool   // a device did not wait for it
+}
+
+func (h *hesitant) OpenFor(ctx context.Context, d push.Device) ([]push.Challenge, error) {
+	select {
+	case <-h.release:
+	case <-ctx.Done():
+		h.gaveUp.Store(true)
+	}
+	return h.Push.OpenFor(ctx, d)
+}
+
+// On a slow network a person is rung all the same, and told what for when that is known.
+func TestPush_9_4_ASlowNetworkRings(t *testing.T) {
+	t.Parallel()
+	screen := newDesktop(t)
+	w := newWorld(t, nil)
+	b := browse(t, w, screen.env())
+	b.allowNotifications()
+	b.enrol("alice")
+	worker := b.worker()
+	b.open("about:blank")
+	w.stop()
+	slow := &hesitant{Push: w.broker, release: make(chan struct{})}
+	w.server.Push = slow
+	w.start(t)
+
+	w.login(t, "alice", "vpn")
+	worker.push(`{"challenge":%q}`, w.open(t, "alice").ID)
+	if n := screen.toast("Sign-in request"); slow.gaveUp.Load() {
+		t.Errorf("rung only when the device had given up: %+v", n)
+	}
+	close(slow.release)
+	screen.toast("Sign in to Example VPN?")
 }
 
 // A ringer remembers what it was asked.

@@ -49,8 +49,12 @@ self.addEventListener("push", (event) => {
   event.waitUntil(rung(String(challenge ?? withdraw ?? "request"), withdraw !== undefined));
 });
 
+const soon = 3000; // milliseconds: a person is to be rung by then, however slow the network is
+
 async function rung(id, withdrawn) {
+  const early = withdrawn ? undefined : setTimeout(notices.generic, soon, self.registration, id);
   const told = await ask();
+  clearTimeout(early);
   const request = [...(await open()), ...(await recent())].find((r) => r.id === id);
   if (request?.state === "open" && !withdrawn) return notices.ask(self.registration, request);
   if (request || withdrawn || told) return notices.ended(self.registration, id, request?.state);
