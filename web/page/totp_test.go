@@ -70,3 +70,22 @@ func TestOTP_3_4_CodeToBeTyped(t *testing.T) {
 		t.Errorf("%s was shown, and %s sent: one is to follow the other", shown, token.Code(token.Used))
 	}
 }
+
+// A code that was shown while the clock was fast does not spoil those after it was set right.
+func TestOTP_3_4_CodeOfAClockThatWasFast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := browse(t, w)
+	b.enrol("alice")
+	b.tap("#accounts button")
+	b.expect("403") // of a poll meanwhile
+	eval[any](b, `globalThis.right = Date.now, Date.now = () => right() + 3 * 3600_000`)
+	b.tap("#code summary")
+	b.screen("account", "s more")
+	eval[any](b, `Date.now = right`)
+	verdict := w.login(t, "alice", "vpn")
+	b.screen("request")
+	b.decide("#approve")
+	b.screen("ended", "Approved")
+	want(t, verdict, login.Accept, login.Approved)
+}

@@ -55,6 +55,14 @@ async function signature(key, request, words) {
   return base64url(await sign(key, new Uint8Array([...head, ...shown])));
 }
 
+// The server takes no code that is further ahead, in steps: as much for a clock that is off, and as
+// much again for what it has learned of that.
+const furthest = 8;
+
+// spent returns the newest step whose code may have been used. One that is too far ahead was
+// never taken: the clock was fast then, and has been set right.
+const spent = (account, step) => (account.used > step + furthest ? 0 : account.used);
+
 // nextCode returns the one-time password for a request. A code is good for one request: for a
 // second one in the same step it is that of the next step, which the server takes as a clock
 // that is ahead. What is used is on the disk before it is sent.
@@ -62,8 +70,8 @@ async function nextCode(account, id) {
   const now = await update("accounts", account.id, (a) => {
     if (!a) return undefined;
     const step = stepOf(Date.now(), a.period);
-    if (step <= a.used && a.usedFor === id) return undefined;
-    return { ...a, used: Math.max(step, a.used + 1), usedFor: id };
+    if (step <= spent(a, step) && a.usedFor === id) return undefined;
+    return { ...a, used: Math.max(step, spent(a, step) + 1), usedFor: id };
   });
   return code(keysOf(account).otp, now.used, account.digits);
 }
@@ -76,7 +84,7 @@ export async function typedCode(account) {
   const step = stepOf(now, account.period);
   const stays = (step + 1) * account.period * 1000 - now;
   const kept = await update("accounts", account.id, (a) =>
-    a && step > a.used ? { ...a, used: step, usedFor: "to be typed" } : undefined);
+    a && step > spent(a, step) ? { ...a, used: step, usedFor: "to be typed" } : undefined);
   if (kept?.used !== step || kept.usedFor !== "to be typed") return { stays };
   return { code: await code(keysOf(account).otp, step, account.digits), stays };
 }
