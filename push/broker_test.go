@@ -467,6 +467,24 @@ func TestPush_2_16_APushThatReachesNobodyEndsAtOnce(t *testing.T) {
 	}
 }
 
+// A device that asks by itself has been reached, though its push service has not.
+func TestPush_2_16_ADeviceThatAsksMeanwhileIsReached(t *testing.T) {
+	test(t, func(t *testing.T, s *server) {
+		*s.ringers["apns"] = ringer{takes: time.Second, fails: errors.New("service is down")}
+		phone := s.enrol(t, "alice", "apns")
+		done := s.ask(t.Context(), question())
+		synctest.Wait()
+		c := phone.open(t, s)
+		time.Sleep(2 * time.Second)
+		if got := phone.say(t, s, c, push.Approved); got != push.Accepted {
+			t.Errorf("answered: %v", got)
+		}
+		if r := <-done; r.err != nil || r.Outcome != push.Approved {
+			t.Errorf("asked: %+v", r)
+		}
+	})
+}
+
 func TestPush_2_16_ARingDoesNotOutliveItsChallenge(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		s.enrol(t, "alice", "apns")

@@ -282,6 +282,7 @@ type Broker struct {
 	Bells      Bells             // nil: there are none
 	Limits     Limits
 	Log        *slog.Logger // nil: nothing is logged
+	reach      sync.Map     // how many devices, an *atomic.Int64, by ID of the challenge that rings them
 
 	running sync.WaitGroup // rings, bells, withdrawals and watches
 	joined  joined

@@ -14,8 +14,8 @@ const withdrawWithin = 5 * time.Second
 
 // ring wakes the devices side by side, and the user's bell beside them, and returns at once.
 // When the last device has turned out to be out of reach, the challenge is undelivered
-// (statement 2.16). Stop ends the rings, but for the bell's, which otherwise end when the
-// challenge expires; it is nil if there are none.
+// (statement 2.16), unless one has asked this server for it meanwhile. Stop ends the rings, but
+// for the bell's, which otherwise end when the challenge expires; it is nil if there are none.
 func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) (stop context.CancelFunc) {
 	b.wake(ctx, c, devices)
 	reach := new(atomic.Int64) // devices that may have been reached
@@ -26,6 +26,8 @@ func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) (stop
 		}
 		if stop == nil {
 			ctx, stop = context.WithDeadline(ctx, c.Expires)
+			b.reach.Store(c.ID, reach)
+			context.AfterFunc(ctx, func() { b.reach.Delete(c.ID) })
 		}
 		b.running.Go(func() {
 			err := b.ringOne(ctx, c, d)

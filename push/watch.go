@@ -2,10 +2,12 @@ package push
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
-// OpenFor returns the open challenges that a device may answer now.
+// OpenFor returns the open challenges that a device may answer now: it has them then, whatever
+// becomes of its ring.
 func (b *Broker) OpenFor(ctx context.Context, d Device) ([]Challenge, error) {
 	if d.Suspended {
 		return nil, nil
@@ -13,6 +15,9 @@ func (b *Broker) OpenFor(ctx context.Context, d Device) ([]Challenge, error) {
 	c, err := b.open(ctx, d.User)
 	if c == nil || err != nil {
 		return nil, err
+	}
+	if reach, ok := b.reach.Load(c.ID); ok {
+		reach.(*atomic.Int64).Add(1)
 	}
 	return []Challenge{*c}, nil
 }
