@@ -124,6 +124,26 @@ func TestWaitGoesOn(t *testing.T) {
 }
 
 // What does not get better by itself ends Wait.
+// A proxy that takes ETags away, or changes them, is not asked without a pause.
+func TestWaitBehindAProxyThatChangesETags(t *testing.T) {
+	for _, etag := range []string{"", `"changed"`} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			p := newPhone(t, func(*http.Request) (*http.Response, error) {
+				if asked++; asked > 100 {
+					return nil, errors.New("enough")
+				}
+				return answer(200, challenges(), "ETag", etag)
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, err := p.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) || asked > 30 {
+				t.Errorf("ETag %q: asked %d times in a minute, and ended with %v", etag, asked, err)
+			}
+		})
+	}
+}
+
 func TestWaitGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPhone(t, func(*http.Request) (*http.Response, error) { return problem(401, wire.NotAuthentic) })

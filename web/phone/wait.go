@@ -64,12 +64,21 @@ func (p *Phone) poll(ctx context.Context) (Request, bool, error) {
 		}
 		return Request{}, false, err
 	}
+	now := resp.Header.Get("ETag")
+	next := p.next(open, now)
+	if next.ID == "" && now == etag { // a proxy takes it away, or changes it
+		err = sleep(ctx, maxPause/10)
+	}
+	return next, next.ID != "", err
+}
+
+// next returns the first of the open challenges that Wait has not returned.
+func (p *Phone) next(open []Request, etag string) (next Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.waited
 	p.waited = make(map[string]bool)
-	var next Request
-	p.etag = resp.Header.Get("ETag")
+	p.etag = etag
 	for _, r := range open {
 		switch {
 		case known[r.ID]:
@@ -81,7 +90,7 @@ func (p *Phone) poll(ctx context.Context) (Request, bool, error) {
 		}
 		p.waited[r.ID] = true
 	}
-	return next, next.ID != "", nil
+	return next
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

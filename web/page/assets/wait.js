@@ -61,12 +61,14 @@ async function poll(account, signal) {
       const answer = await call(signer, "GET", "/device/v1/challenges", { headers, wait: etag ? maxWait : 0, signal });
       pause = firstPause;
       tell(account, "waiting");
+      let waited = answer.headers.get("Preference-Applied"); // no: the server is too busy to let us
       if (answer.status === 200) {
         await take(account, answer.body.challenges, answer.headers.get("Date"));
-        etag = answer.headers.get("ETag");
-      } else if (!answer.headers.get("Preference-Applied")) {
-        await sleep(3000, signal); // the server is too busy to let us wait
+        const before = etag;
+        etag = answer.headers.get("ETag") ?? undefined;
+        waited = etag !== before; // no: a proxy takes it away, or changes it
       }
+      if (!waited) await sleep(3000, signal);
     } catch (err) {
       if (signal.aborted) return;
       tell(account, err instanceof Trouble ? err : new Trouble("server")); // which made no sense
