@@ -172,3 +172,37 @@ func TestPush_2_11_LocksAfterASleep(t *testing.T) {
 	b.tap("#unlock .main")
 	b.screen("home", "Ready")
 }
+
+// A PIN that was removed in another window seals nothing in this one.
+func TestPush_2_11_PINRemovedInAnotherWindow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.server.DevicePIN = true })
+	b := browse(t, w)
+	enrol := func(pin string) {
+		t.Helper()
+		b.screen("enrol", "Choose a PIN")
+		b.fill("#pin-1", pin)
+		b.fill("#pin-2", pin)
+		b.tap("#enrol .main")
+		b.screen("home", "Ready")
+	}
+	b.open(w.link(t, "alice"))
+	enrol("correct horse")
+	second := b.window()
+	second.open(w.origin() + "/app/")
+	second.fill("#unlock-pin", "correct horse")
+	second.tap("#unlock .main")
+	second.tap("#accounts button")
+	second.tap("#remove summary")
+	second.tap("#leave")
+	second.screen("welcome")
+
+	b.screen("welcome")
+	b.fill("#link", w.link(t, "alice"))
+	b.tap("#welcome .main")
+	enrol("battery staple")
+	b.do(chromedp.Reload())
+	b.fill("#unlock-pin", "battery staple")
+	b.tap("#unlock .main")
+	b.screen("home", "Ready")
+}

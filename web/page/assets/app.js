@@ -30,8 +30,9 @@ let registration; // of the service worker
 
 async function show() {
   const all = await accounts();
+  const locked = (await pin.isSet()) && !pin.isOpen();
   if (view.code) return enrolScreen.begin(view.code);
-  if ((await pin.isSet()) && !pin.isOpen()) return unlockScreen.render();
+  if (locked) return unlockScreen.render();
 
   const waiting = await open();
   if (waiting.length > 0) return requestScreen.render(waiting);

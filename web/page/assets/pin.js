@@ -7,18 +7,26 @@
 // the waits below, some thousands a second: a PIN of six digits holds for minutes or hours, a long
 // one for good.
 
-import { random, utf8 } from "./encoding.js";
+import { base64, random, utf8 } from "./encoding.js";
 import { all, get, put, remove, update } from "./database.js";
 
 export const minPIN = 6;
 const iterations = 600_000; // OWASP's number for PBKDF2 with SHA-256
 
 let opened; // the key that the PIN makes, while it is typed; this page's memory alone has it
+let openedFor; // the salt that it was made with
 const keys = new Map(); // of the accounts, by id, as long
 
 const ecdsa = { name: "ECDSA", namedCurve: "P-256" };
 
-export const isSet = async () => (await get("lock", "pin")) !== undefined;
+// isSet reports whether there is a PIN. If another page has removed the one that was opened here,
+// perhaps to make another, that is closed: no key that it sealed could be opened again.
+export async function isSet() {
+  const lock = await get("lock", "pin");
+  if (opened && base64(lock?.salt ?? []) !== openedFor) close();
+  return lock !== undefined;
+}
+
 export const isOpen = () => opened !== undefined;
 
 // close forgets what the PIN opened.
@@ -42,9 +50,10 @@ const box = (iv, of) => ({ name: "AES-GCM", iv, additionalData: utf8("radpush " 
 // set makes a PIN. There must be none yet.
 export async function set(pin) {
   const lock = { id: "pin", salt: random(16), iterations, iv: random(12), failures: 0, until: 0 };
-  opened = await derive(pin, lock);
-  lock.check = await crypto.subtle.encrypt(box(lock.iv, "pin"), opened, new Uint8Array());
+  const key = await derive(pin, lock);
+  lock.check = await crypto.subtle.encrypt(box(lock.iv, "pin"), key, new Uint8Array());
   await put("lock", lock);
+  [opened, openedFor] = [key, base64(lock.salt)];
 }
 
 // open tries a PIN and returns 0 if it was right, else in how many milliseconds another one may
@@ -68,7 +77,7 @@ export async function open(pin) {
   for (const account of await all("accounts")) {
     if (account.sealed) keys.set(account.id, await unseal(key, account.id, account.sealed));
   }
-  opened = key;
+  [opened, openedFor] = [key, base64(lock.salt)];
   return 0;
 }
 
