@@ -121,6 +121,27 @@ func TestPush_9_4_NotificationOfAPush(t *testing.T) {
 	screen.closed()
 }
 
+// What nobody answered is not asked any more when the page is opened.
+func TestPush_2_9_NotificationOfWhatHasExpired(t *testing.T) {
+	t.Parallel()
+	screen := newDesktop(t)
+	w := newWorld(t, func(w *world) {
+		w.engine.Clients["brief"] = login.Client{Name: "brief", Resource: "Example VPN", Hold: 10 * time.Second}
+	})
+	b := browse(t, w, screen.env())
+	b.allowNotifications()
+	b.enrol("alice")
+	worker := b.worker()
+	b.open("about:blank")
+	verdict := w.login(t, "alice", "brief")
+	worker.push(`{"challenge":%q}`, w.open(t, "alice").ID)
+	screen.toast("")
+	want(t, verdict, login.Reject, login.TimedOut)
+	b.open(w.origin() + "/app/")
+	b.screen("home", "Ready")
+	screen.closed()
+}
+
 // Each push shows something, or browsers end the subscription.
 func TestPush_9_4_EachPushShowsANotification(t *testing.T) {
 	t.Parallel()

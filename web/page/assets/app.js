@@ -99,6 +99,11 @@ async function notify() {
   if ([...before].some((id) => !asked.has(id))) await notices.clear(registration, asked);
 }
 
+// tidy closes the notifications of what has expired while there was no page.
+async function tidy() {
+  if (registration && subscription.can()) await notices.clear(registration, new Set((await open()).map((r) => r.id)));
+}
+
 async function register() {
   if (!navigator.serviceWorker) return;
   // The one script that is loaded by a name in a string: see the policy in page.go.
@@ -170,7 +175,7 @@ async function start() {
     return enrolScreen.noStorage();
   }
   await render();
-  await register().catch(() => {}); // the page works without, while it is open
+  await register().then(tidy).catch(() => {}); // the page works without, while it is open
   await begin();
 }
 
