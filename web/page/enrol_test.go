@@ -209,6 +209,9 @@ func TestInstalled(t *testing.T) {
 	began := time.Now()
 	b.screen("home", "Ready")
 	t.Logf("back %v after the server", time.Since(began).Round(time.Millisecond))
+	if title := eval[string](b, "document.title"); !strings.HasPrefix(title, "Ready") {
+		t.Errorf("the page is called %q", title)
+	}
 }
 
 // A page that has changed is fetched whole, and runs from the next start on.

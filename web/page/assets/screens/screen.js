@@ -7,11 +7,11 @@ let shown = "starting";
 // show shows a screen, and reports whether another one was shown before. Then its heading gets
 // the focus: a screen reader reads it, and the next Tab goes to the first control below it.
 export function show(name) {
+  document.title = $(name).querySelector("h1").textContent + " – radpush"; // of home it changes
   if (shown === name) return false;
   $(shown).hidden = true;
   shown = name;
   $(name).hidden = false;
-  document.title = $(name).querySelector("h1").textContent + " – radpush";
   scrollTo(0, 0);
   $(name).querySelector("h1").focus({ preventScroll: true });
   return true;
