@@ -243,14 +243,9 @@ func withPush(r push.Ringer) func(*world) {
 	}
 }
 
-// The server is told where the browser's push service reaches it, and told again when that has
-// changed. Chromium cannot subscribe without its maker's service, and without a screen nobody is
-// asked for consent: those two parts are stood in for.
-func TestPush_9_4_Subscribes(t *testing.T) {
-	t.Parallel()
-	bell := new(ringer)
-	w := newWorld(t, withPush(bell))
-	b := browse(t, w)
+// standInForPushService has the next pages subscribe and ask for consent without Chromium's doing.
+func (b *tab) standInForPushService() {
+	b.t.Helper()
 	b.call(chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
 		let endpoint = "https://push.example/1", current = null;
 		Notification.requestPermission = () => new Promise((done) => globalThis.consent = () => done("granted"));
@@ -259,6 +254,17 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 			options: { applicationServerKey }, unsubscribe: async () => { current = null; endpoint = "https://push.example/2" },
 			toJSON: () => ({ endpoint, visible: userVisibleOnly, octets: applicationServerKey.length }),
 		};`}))
+}
+
+// The server is told where the browser's push service reaches it, and told again when that has
+// changed. Chromium cannot subscribe without its maker's service, and without a screen nobody is
+// asked for consent: those two parts are stood in for.
+func TestPush_9_4_Subscribes(t *testing.T) {
+	t.Parallel()
+	bell := new(ringer)
+	w := newWorld(t, withPush(bell))
+	b := browse(t, w)
+	b.standInForPushService()
 	b.enrol("alice")
 	b.screen("home", "Be notified when", "appear here while this page is open")
 	b.tap("#bell-on")
@@ -308,6 +314,36 @@ func TestPush_9_4_Subscribes(t *testing.T) {
 	w.start(t)
 	eval[any](b, `dispatchEvent(new Event("online"))`)
 	address(push.Address{})
+}
+
+// An account that the server does not know any more is no reason to say that the browser cannot be
+// notified; a server that refuses is.
+func TestPush_9_4_OneAccountIsRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, withPush(new(ringer)))
+	b := browse(t, w)
+	b.allowNotifications()
+	b.standInForPushService()
+	b.enrol("alice")
+	b.enrol("bob")
+	if err := w.broker.RemoveDevice(t.Context(), w.devices(t, "alice")[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("401")
+	b.do(chromedp.Reload())
+	b.screen("home", "Not known to the server")
+	sync := fmt.Sprintf(`Promise.all([import("./subscription.js"), navigator.serviceWorker.ready]).then(([s, r]) =>
+		s.sync(r, %q)).then(() => "rung", (err) => err.kind)`, vapid)
+	if said := eval[string](b, sync); said != "rung" {
+		t.Errorf("the browser is said not to be notified: %q", said)
+	}
+	b.expect("net::ERR")
+	w.stop()
+	delete(w.broker.Ringers, "webpush")
+	w.start(t)
+	b.expect("422")
+	b.do(chromedp.Reload())
+	b.screen("home", "could not be turned on")
 }
 
 // Where the browser reaches no push service, it is said, and all else works.

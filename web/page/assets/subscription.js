@@ -15,15 +15,16 @@ const told = new Map(); // by account: the address as the server was told it sin
 
 // sync has the push service reach this browser, if the server has a key for one (vapid) and the
 // user allows notifications, and tells the server of each account's address when it has changed. At
-// each start it is told again: the server may have taken it for gone. It throws the first thing
-// that failed, after all the others are done.
+// each start it is told again: the server may have taken it for gone. It throws if the browser has
+// no push service, or the server refuses it. What else keeps an account from telling the server,
+// its polls find out too, and say.
 export async function sync(registration, vapid) {
   const allowed = can() && vapid && Notification.permission === "granted";
   const subscription = allowed ? await subscribed(registration, vapid) : null;
   const token = subscription ? JSON.stringify(subscription) : "";
   const all = await Promise.allSettled((await accounts()).map((account) => tell(account, token)));
-  const failed = all.find((one) => one.status === "rejected");
-  if (failed) throw failed.reason;
+  const refused = all.find((one) => one.reason?.kind === "refused");
+  if (refused) throw refused.reason;
 }
 
 async function tell(account, token) {
