@@ -33,7 +33,8 @@ type deviceAPI struct {
 	nonces  *nonces
 	polls   polls
 
-	anybody   limits // all requests, by address: many devices share one
+	anybody   limits // all other requests, by address: many devices share one
+	pages     limits // for files of the page, by address: a phone asks for some 70 at its first visit
 	enrolling limits // tries of codes, by address
 	devices   limits // signed requests, by device
 }
@@ -49,6 +50,7 @@ func (s *Server) api(closing <-chan struct{}) *deviceAPI {
 		nonces:    newNonces(time.Now()),
 		polls:     polls{max: cmp.Or(s.MaxPolls, 10_000)},
 		anybody:   limits{rate: 50, burst: 300, max: keysKept},
+		pages:     limits{rate: 500, burst: 5000, max: keysKept},
 		enrolling: limits{rate: rate.Every(2 * time.Second), burst: 30, max: keysKept},
 		devices:   limits{rate: 5, burst: 30, max: keysKept},
 	}
@@ -61,14 +63,17 @@ func (a *deviceAPI) handler() http.Handler {
 	mux.Handle(wire.Prefix, a.signed(calls))
 	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
 	mux.HandleFunc("GET /enrol", toPage)
-	mux.Handle("GET "+pagePrefix, page.Handler(pagePrefix, page.Config{Organization: a.Organization, VAPID: a.VAPID, PIN: a.DevicePIN}))
 	mux.HandleFunc("GET /healthz", a.health)
 	if a.Grids != nil {
 		a.addGridPages(mux)
 	}
 	a.addApp(mux)
 	mux.HandleFunc("/", notFound)
-	return a.watched(hardened(limited(&a.anybody, mux)))
+	files := page.Handler(pagePrefix, page.Config{Organization: a.Organization, VAPID: a.VAPID, PIN: a.DevicePIN})
+	all := http.NewServeMux()
+	all.Handle("GET "+pagePrefix, limited(&a.pages, files))
+	all.Handle("/", limited(&a.anybody, mux))
+	return a.watched(hardened(all))
 }
 
 // answerTime bounds the work on an answer, which goes on when the device hangs up.

@@ -142,6 +142,36 @@ func (p plain) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.RoundTripper.RoundTrip(r)
 }
 
+// Thirty who open the page at once, behind one address, get all of it, and can enrol.
+func TestThePageIsThereForAClass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		transport := web.InProcess(w.handler)
+		get := func(path string) got { return do(t, transport, request(t, "GET", path, nil)) }
+		_, list, _ := strings.Cut(get("/app/sw.js").want(t, 200).body, "const files = ")
+		list, _, _ = strings.Cut(list, ";")
+		var files []string
+		if err := json.Unmarshal([]byte(list), &files); err != nil {
+			t.Fatal(err)
+		}
+		for range 30 {
+			for range 2 { // the page, and its service worker
+				for _, name := range files {
+					get("/app/"+strings.TrimPrefix(name, "./")).want(t, 200)
+				}
+			}
+		}
+		w.raw(t, "alice").send(t, "GET", wire.PathChallenges, nil).want(t, 200)
+		n := 0
+		for ; get("/app/").status == 200 && n < 10_000; n++ {
+		}
+		if n >= 10_000 {
+			t.Error("files of the page are not limited")
+		}
+		get("/healthz").want(t, 200)
+	})
+}
+
 func TestStrangersAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
