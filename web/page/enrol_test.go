@@ -152,7 +152,7 @@ func TestDevices_9_3_RemovedByTheOperator(t *testing.T) {
 	b := browse(t, w)
 	b.enrol("alice")
 	b.expect("401")
-	if err := w.engine.RemoveDevice(t.Context(), w.devices(t, "alice")[0]); err != nil {
+	if err := w.engine.RemoveDevice(t.Context(), w.devices(t, "alice")[0], ""); err != nil {
 		t.Fatal(err)
 	}
 	b.do(chromedp.Reload())
