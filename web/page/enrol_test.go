@@ -123,7 +123,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 	b.tap("#accounts button")
 	b.screen("account", "alice", "Example Ltd")
 	b.fill("#label", "Work")
-	b.tap("#account form button")
+	b.tap("#rename button")
 	b.screen("account", "Work")
 	b.tap("#account .leading")
 	b.screen("home", "Work")
@@ -133,6 +133,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 	w.stop()
 	b.tap("#remove summary")
 	b.tap("#leave")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#forget")))
 	b.screen("account", "cannot be reached")
 	w.start(t)
 	b.expect("401") // the poll is told first
