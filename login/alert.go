@@ -7,22 +7,24 @@ import (
 	"radpush/push"
 )
 
-// Alerts says who is told by letter (statements 5.3, 5.4). The zero value tells nobody.
+// Alerts says who is told by letter (statements 5.3, 5.4, 9.3). The zero value tells nobody.
 type Alerts struct {
 	RejectionUser     bool     // the user, of "it wasn't me"
 	RejectionOperator []string // and these addresses
 	LockoutUser       bool     // the user, of a locked account
 	LockoutOperator   []string
+	DeviceUser        bool // the user, of a device that was enrolled or removed
 }
 
 // An AlertLetter is one letter to one person. In it is what happened: a rejection, a
-// lockout, or a lockout that a rejection caused.
+// lockout, a lockout that a rejection caused, or a change of the user's devices.
 type AlertLetter struct {
 	To        string
 	Operator  bool // the person is one; else the user
 	User      string
 	Rejection *Rejection
 	Lockout   *Lockedout
+	Device    *DeviceChange
 }
 
 // A Rejection is what the user was shown and said "it wasn't me" to.
@@ -48,20 +50,14 @@ func (e *Engine) alert(ctx context.Context, user string, r *Rejection, l *Locked
 	if e.Post == nil || r == nil && l == nil {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	queue := func(letter AlertLetter) {
-		if err := e.Post.Queue(ctx, letter); err != nil {
-			e.Log.Error("login: queue alert", "user", user, "operator", letter.Operator, "err", err)
-		}
-	}
 	if r != nil {
 		for _, to := range e.Alerts.RejectionOperator {
-			queue(AlertLetter{To: to, Operator: true, User: user, Rejection: r})
+			e.queue(ctx, AlertLetter{To: to, Operator: true, User: user, Rejection: r})
 		}
 	}
 	if l != nil {
 		for _, to := range e.Alerts.LockoutOperator {
-			queue(AlertLetter{To: to, Operator: true, User: user, Lockout: l})
+			e.queue(ctx, AlertLetter{To: to, Operator: true, User: user, Lockout: l})
 		}
 	}
 	toUser := AlertLetter{User: user}
@@ -71,17 +67,27 @@ func (e *Engine) alert(ctx context.Context, user string, r *Rejection, l *Locked
 	if e.Alerts.RejectionUser {
 		toUser.Rejection = r
 	}
-	if toUser.Lockout == nil && toUser.Rejection == nil {
-		return
+	if toUser.Lockout != nil || toUser.Rejection != nil {
+		e.queueToUser(ctx, toUser)
 	}
-	u, err := e.User(ctx, user)
+}
+
+func (e *Engine) queue(ctx context.Context, l AlertLetter) {
+	if err := e.Post.Queue(context.WithoutCancel(ctx), l); err != nil {
+		e.Log.Error("login: queue alert", "user", l.User, "operator", l.Operator, "err", err)
+	}
+}
+
+// queueToUser is queue for the user, whose address it finds.
+func (e *Engine) queueToUser(ctx context.Context, l AlertLetter) {
+	u, err := e.User(context.WithoutCancel(ctx), l.User)
 	switch {
 	case err != nil:
-		e.Log.Error("login: queue alert", "user", user, "err", err)
+		e.Log.Error("login: queue alert", "user", l.User, "err", err)
 	case u.Email == "":
-		e.Log.Info("login: the user has no e-mail address to be alerted at", "user", user)
+		e.Log.Info("login: the user has no e-mail address to be alerted at", "user", l.User)
 	default:
-		toUser.To = u.Email
-		queue(toUser)
+		l.To = u.Email
+		e.queue(ctx, l)
 	}
 }

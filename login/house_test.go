@@ -120,6 +120,7 @@ func onDisk(t *testing.T, disk *storetest.Memory) *house {
 		Lockout:      login.Lockout{Failures: 10, For: 15 * time.Minute},
 		Window:       otp.Window{Behind: 1, Ahead: 1, LookAhead: 5, Outer: 40},
 		Organization: "Example Ltd",
+		SelfService:  true,
 		Log:          log,
 	}}
 }
@@ -142,18 +143,25 @@ func withPhone(t *testing.T, f func(t *testing.T, h *house, p *phone)) {
 
 func (h *house) enrol(t *testing.T, user string) *phone {
 	t.Helper()
-	code, err := h.NewEnrolment(t.Context(), user, time.Minute)
+	code, err := h.NewEnrolment(t.Context(), user, "", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	spki, _ := x509.MarshalPKIXPublicKey(key.Public())
-	p := &phone{h: h, key: key}
-	p.d, p.token, err = h.Enrol(t.Context(), code, push.Device{Name: user + "'s phone", Kind: "terminal", Key: spki})
+	p, err := h.redeem(t, code, user+"'s phone")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// redeem enrols a phone with a code.
+func (h *house) redeem(t *testing.T, code, name string) (p *phone, err error) {
+	t.Helper()
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	spki, _ := x509.MarshalPKIXPublicKey(key.Public())
+	p = &phone{h: h, key: key}
+	p.d, p.token, err = h.Enrol(t.Context(), code, push.Device{Name: name, Kind: "terminal", Key: spki})
+	return p, err
 }
 
 // open returns the one challenge that the phone shows.

@@ -187,4 +187,7 @@ type Engine struct {
 
 	Organization string                    // shown by the device
 	Place        func(a netip.Addr) string // where an address is, shown beside it (statement 2.3); nil: nobody knows
+
+	// SelfService lets a device of a user add, replace and remove others (statements 9.1, 9.3).
+	SelfService bool
 }

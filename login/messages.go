@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"radpush/push"
 )
 
 // All that users read. Each fits a Reply-Message (253 octets) and says what to do next. A
@@ -89,6 +91,14 @@ func masked(address string) string {
 // sayCode is the text of an SMS.
 func sayCode(resource, code string, valid time.Duration) string {
 	return fmt.Sprintf("%s is your code for %s. It is good for %s. Nobody will ask you for it.", code, resource, minutes(valid))
+}
+
+// sayKind names the kinds of device.
+var sayKind = map[string]string{
+	"terminal":  "a terminal",
+	"page":      "a browser",
+	"native":    "an app",
+	push.PIPush: "the privacyIDEA Authenticator",
 }
 
 func minutes(d time.Duration) string {

@@ -45,5 +45,7 @@ func (e *Engine) Pair(ctx context.Context, serial, credential string, key []byte
 	case err != nil:
 		return p, err
 	}
-	return p, e.changed(ctx, u.Name, "device "+d.Name+" enrolled")
+	change := DeviceChange{Device: d, Time: time.Now()}
+	e.tellOfDevice(ctx, u.Name, change)
+	return p, e.recordDevice(ctx, u.Name, change)
 }

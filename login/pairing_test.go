@@ -99,7 +99,7 @@ func TestPush_2_6_OnlyAnAppApprovesWithoutAnOTP(t *testing.T) {
 			t.Errorf("%d failures are left, %v", u.Failures, err)
 		}
 
-		code, err := h.NewEnrolment(t.Context(), "alice", time.Hour)
+		code, err := h.NewEnrolment(t.Context(), "alice", "", time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,13 +20,15 @@ import (
 type Devices interface {
 	Device(ctx context.Context, id string) (push.Device, error)
 	CheckDevice(d push.Device) error
+	DevicesOf(ctx context.Context, user string) ([]push.Device, error)
 	AddDevice(ctx context.Context, d push.Device) (push.Device, error)
+	ReplaceDevice(ctx context.Context, d push.Device, old string) (push.Device, error)
 	RemoveDevice(ctx context.Context, id string) error
 	SuspendDevice(ctx context.Context, id string, suspended bool) error
 	RenameDevice(ctx context.Context, id, name string) error
 	RemoveUser(ctx context.Context, user string) error
-	NewEnrolment(ctx context.Context, user string, expires time.Time) (code string, err error)
-	Redeem(ctx context.Context, code string) (user string, err error)
+	NewEnrolment(ctx context.Context, e push.Enrolment) (code string, err error)
+	Redeem(ctx context.Context, code string) (push.Enrolment, error)
 	NewPairing(ctx context.Context, user string, expires time.Time) (serial, credential string, err error)
 	Pair(ctx context.Context, serial, credential string, key []byte) (push.Pairing, error)
 }
@@ -113,22 +115,26 @@ func (e *Engine) AddToken(ctx context.Context, name string, t otp.Token) error {
 	if err := cmp.Or(checkTokenID(t.ID), t.Check()); err != nil {
 		return err
 	}
-	if err := e.keepToken(ctx, name, t); err != nil {
+	if err := e.keepToken(ctx, name, t, ""); err != nil {
 		return err
 	}
 	return e.changed(ctx, name, "token "+t.ID+" added")
 }
 
-func (e *Engine) keepToken(ctx context.Context, name string, t otp.Token) error {
-	return e.update(ctx, name, func(u *User) (*User, error) { return u, u.keep(t) })
+func (e *Engine) keepToken(ctx context.Context, name string, t otp.Token, replaces string) error {
+	return e.update(ctx, name, func(u *User) (*User, error) { return u, u.keep(t, replaces) })
 }
 
-// keep adds a token to the user's.
-func (u *User) keep(t otp.Token) error {
+// keep adds a token to the user's. That of a device whose place a new one takes does not count.
+func (u *User) keep(t otp.Token, replaces string) error {
 	if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID || secretOf(old) == secretOf(t) }) {
 		return fs.ErrExist
 	}
-	if len(u.Tokens) >= maxTokens {
+	limit := maxTokens
+	if replaces != "" && u.tokenOf(replaces) >= 0 {
+		limit++
+	}
+	if len(u.Tokens) >= limit {
 		return refuse("user %q has %d tokens already: remove one first", u.Name, len(u.Tokens))
 	}
 	u.Tokens = append(u.Tokens, t)
@@ -158,12 +164,13 @@ func (e *Engine) dropToken(ctx context.Context, name, id string) error {
 	})
 }
 
-// NewEnrolment makes a code with which one device can enrol for a user (statement 9.1).
-func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Duration) (code string, err error) {
+// NewEnrolment makes a code with which one device can enrol for a user (statement 9.1), in place
+// of another of the user's devices if there is one with the ID replaces.
+func (e *Engine) NewEnrolment(ctx context.Context, name, replaces string, valid time.Duration) (code string, err error) {
 	if _, err := e.User(ctx, name); err != nil {
 		return "", err
 	}
-	code, err = e.Devices.NewEnrolment(ctx, UserKey(name), time.Now().Add(valid))
+	code, err = e.Devices.NewEnrolment(ctx, push.Enrolment{User: UserKey(name), Expires: time.Now().Add(valid), Replaces: replaces})
 	if err != nil {
 		return "", err
 	}
@@ -173,6 +180,10 @@ func (e *Engine) NewEnrolment(ctx context.Context, name string, valid time.Durat
 // Enrol makes a device, and a token that it alone uses, for the user that an enrolment
 // code names. The code is used up; a code that is unknown, used or expired is
 // fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
+//
+// A device that the new one replaces is removed last. A crash before that leaves both, of which
+// the user can remove one, and one during it a token that no device can use. Only who did not hear
+// the reply has a device less, and needs another code.
 func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
 	var t otp.Token
 	if d.Kind == push.PIPush {
@@ -181,28 +192,54 @@ func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.De
 	if err := e.Devices.CheckDevice(d); err != nil { // before the code is used up
 		return d, t, err
 	}
-	user, err := e.Devices.Redeem(ctx, code)
+	enrolment, err := e.Devices.Redeem(ctx, code)
 	if err != nil {
 		return d, t, err
 	}
-	u, err := e.Users.Get(ctx, user)
+	u, err := e.Users.Get(ctx, enrolment.User)
 	if err != nil {
 		return d, t, err
 	}
-	d.User, d.Created = user, time.Now()
-	if d, err = e.Devices.AddDevice(ctx, d); err != nil {
+	change := DeviceChange{Time: time.Now()}
+	if change.By, err = e.inviter(ctx, &u, enrolment.By); err != nil {
+		return d, t, err
+	}
+	old, err := e.userDevice(ctx, enrolment.User, enrolment.Replaces)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d, t, err
+	}
+	d.User, d.Created = enrolment.User, change.Time
+	if d, err = e.Devices.ReplaceDevice(ctx, d, old.ID); err != nil {
 		return d, t, err
 	}
 	t = otp.New(d.ID, otp.SHA256, 8, 30*time.Second)
 	t.Device = d.ID
-	if err := e.keepToken(ctx, u.Name, t); err != nil {
+	if err := e.keepToken(ctx, u.Name, t, old.ID); err != nil {
 		return d, t, errors.Join(err, e.Devices.RemoveDevice(ctx, d.ID))
 	}
-	return d, t, e.changed(ctx, u.Name, "device "+d.Name+" enrolled")
+	change.Device, change.Replaced = d, old.Name
+	if err := e.recordDevice(ctx, u.Name, change); err != nil {
+		return d, t, err
+	}
+	if old.ID != "" && !e.replaced(ctx, &d, old) {
+		change.Replaced = ""
+	}
+	e.tellOfDevice(ctx, u.Name, change)
+	return d, t, nil
 }
 
-// RemoveDevice removes a device and the token that it alone used.
-func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
+// RemoveDevice removes a device and the token that it alone used. By is the name of the user's
+// device that asked for it; "": an operator did.
+func (e *Engine) RemoveDevice(ctx context.Context, d push.Device, by string) error {
+	if err := e.dropDevice(ctx, d); err != nil {
+		return err
+	}
+	change := DeviceChange{Device: d, By: by, Removed: true, Time: time.Now()}
+	e.tellOfDevice(ctx, d.User, change)
+	return e.recordDevice(ctx, d.User, change)
+}
+
+func (e *Engine) dropDevice(ctx context.Context, d push.Device) error {
 	if err := e.Devices.RemoveDevice(ctx, d.ID); err != nil {
 		return err
 	}
@@ -210,10 +247,10 @@ func (e *Engine) RemoveDevice(ctx context.Context, d push.Device) error {
 		u.Tokens = slices.DeleteFunc(u.Tokens, func(t otp.Token) bool { return t.Device == d.ID })
 		return u, nil
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) { // the user went first
+		return nil
 	}
-	return e.changed(ctx, d.User, "device "+d.Name+" removed")
+	return err
 }
 
 // SuspendDevice has a device rung no more, and its answers refused, or ends that. A code of

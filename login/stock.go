@@ -52,7 +52,7 @@ func (e *Engine) AssignToken(ctx context.Context, id, name string) error {
 			u.Tokens[i].Disabled = false
 			return u, nil
 		}
-		return u, u.keep(token)
+		return u, u.keep(token, "")
 	})
 	if _, refused := errors.AsType[Refusal](err); refused || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, e.release(ctx, id, UserKey(name))) // nothing was written

@@ -21,11 +21,13 @@ import (
 	"radpush/push/pipush"
 )
 
+// MaxDevices is how many devices a user may have.
+const MaxDevices = 20
+
 const (
-	maxDevices = 20   // of one user
-	maxName    = 64   // octets
-	maxToken   = 4096 // octets; a Web Push subscription is the longest, some 400
-	maxID      = 900  // octets; a store takes keys of 1,024 with their prefix
+	maxName  = 64   // octets
+	maxToken = 4096 // octets; a Web Push subscription is the longest, some 400
+	maxID    = 900  // octets; a store takes keys of 1,024 with their prefix
 )
 
 // Active reports whether the device is rung when its user logs in.
@@ -143,9 +145,15 @@ func (b *Broker) CheckDevice(d Device) error {
 }
 
 // AddDevice adds a device to d.User and returns it with its ID, which is made up unless d is a
-// Pairing's. One that is there already is fs.ErrExist. A user has 20 devices at most;
+// Pairing's. One that is there already is fs.ErrExist. A user has MaxDevices at most;
 // parallel calls may pass that by a few. Its own errors wrap ErrInvalid.
 func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
+	return b.ReplaceDevice(ctx, d, "")
+}
+
+// ReplaceDevice is AddDevice for a device that takes the place of another one, which its caller
+// removes next and which does not count.
+func (b *Broker) ReplaceDevice(ctx context.Context, d Device, old string) (Device, error) {
 	if err := b.CheckDevice(d); err != nil {
 		return d, err
 	}
@@ -156,12 +164,14 @@ func (b *Broker) AddDevice(ctx context.Context, d Device) (Device, error) {
 		return d, fmt.Errorf("%w: no user has such a key", ErrInvalid)
 	}
 	have, err := b.DevicesOf(ctx, d.User)
-	switch {
-	case err != nil:
+	if err != nil {
 		return d, err
-	case slices.ContainsFunc(have, func(old Device) bool { return old.ID == d.ID }):
+	}
+	if slices.ContainsFunc(have, func(one Device) bool { return one.ID == d.ID }) {
 		return d, fmt.Errorf("push: add device: %w", fs.ErrExist)
-	case len(have) >= maxDevices:
+	}
+	have = slices.DeleteFunc(have, func(one Device) bool { return one.ID == old })
+	if len(have) >= MaxDevices {
 		return d, fmt.Errorf("%w: the user has %d already", ErrInvalid, len(have))
 	}
 	if d.Created.IsZero() {
@@ -230,11 +240,11 @@ func (b *Broker) active(ctx context.Context, user string) ([]Device, error) {
 	return devices[:n], err
 }
 
-// SuspendDevice keeps a device from answering, or lets it again. Like the other changes
-// of a device it is fs.ErrNotExist if there is none.
+// SuspendDevice keeps a device from answering, or lets it again; a code that it has made is
+// good no more. Like the other changes of a device it is fs.ErrNotExist if there is none.
 func (b *Broker) SuspendDevice(ctx context.Context, id string, suspended bool) error {
 	return b.change(ctx, id, func(d *Device) *Device {
-		d.Suspended = suspended
+		d.Suspended, d.Invites = suspended, ""
 		return d
 	})
 }
@@ -275,18 +285,31 @@ func (b *Broker) RemoveDevice(ctx context.Context, id string) error {
 	return b.change(ctx, id, func(*Device) *Device { return nil })
 }
 
+// change replaces a device by what fn makes of it, unless that is not there; nil removes it. The
+// code that the device has made goes with its last mention.
 func (b *Broker) change(ctx context.Context, id string, fn func(*Device) *Device) error {
 	if !plausible(id) {
 		return fmt.Errorf("push: change device: %w", fs.ErrNotExist)
 	}
+	var code string
 	err := b.Devices.Update(ctx, id, func(d *Device) (*Device, error) {
 		if d == nil {
 			return nil, fs.ErrNotExist
 		}
-		return fn(d), nil
+		code = d.Invites
+		next := fn(d)
+		if next != nil && next.Invites == code {
+			code = ""
+		}
+		return next, nil
 	})
 	if err != nil {
 		return fmt.Errorf("push: change device: %w", err)
+	}
+	if code != "" {
+		if err := remove(ctx, b.Enrolments, code); err != nil { // it is good no more, but in the way
+			b.log().Error("push: remove enrolment", "device", id, "err", err)
+		}
 	}
 	return nil
 }

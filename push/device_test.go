@@ -18,7 +18,7 @@ import (
 
 func TestPush_9_1_ACodeEnrolsOneDevice(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
-		code, err := s.NewEnrolment(t.Context(), "alice", time.Now().Add(time.Hour))
+		code, err := s.NewEnrolment(t.Context(), push.Enrolment{User: "alice", Expires: time.Now().Add(time.Hour)})
 		if err != nil || len(code) < 26 { // of 32 letters: 130 bits
 			t.Fatalf("code %q, %v", code, err)
 		}
@@ -31,7 +31,8 @@ func TestPush_9_1_ACodeEnrolsOneDevice(t *testing.T) {
 		users := make(chan string, 50)
 		for i := range cap(users) {
 			go func() {
-				user, err := nodes[i%2].Redeem(t.Context(), " "+strings.ToLower(code)+"\n") // as it may be typed
+				e, err := nodes[i%2].Redeem(t.Context(), " "+strings.ToLower(code)+"\n") // as it may be typed
+				user := e.User
 				if (err == nil) != (user == "alice") || err != nil && !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("redeem: %q, %v", user, err)
 				}
@@ -55,13 +56,13 @@ func TestPush_9_1_ACodeEnrolsOneDevice(t *testing.T) {
 
 func TestPush_9_1_ACodeExpires(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
-		code, err := s.NewEnrolment(t.Context(), "alice", time.Now().Add(time.Hour))
+		code, err := s.NewEnrolment(t.Context(), push.Enrolment{User: "alice", Expires: time.Now().Add(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if user, err := s.Redeem(t.Context(), code); user != "" || !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("redeem: %q, %v", user, err)
+		if e, err := s.Redeem(t.Context(), code); e.User != "" || !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("redeem: %+v, %v", e, err)
 		}
 		if n := count(t, s, ""); n != 0 {
 			t.Errorf("%d records are left", n)
@@ -76,17 +77,17 @@ func TestPush_9_1_ACodeExpires(t *testing.T) {
 
 func TestPush_9_1_ACodeThatCouldNotBeTakenIsNotRedeemed(t *testing.T) {
 	s := newServer(nil)
-	code, err := s.NewEnrolment(t.Context(), "alice", time.Now().Add(time.Hour))
+	code, err := s.NewEnrolment(t.Context(), push.Enrolment{User: "alice", Expires: time.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dead := s.another()
 	dead.disk.crashAt = 1
-	if user, err := dead.Redeem(t.Context(), code); user != "" || !errors.Is(err, errDead) {
-		t.Errorf("redeem: %q, %v", user, err)
+	if e, err := dead.Redeem(t.Context(), code); e.User != "" || !errors.Is(err, errDead) {
+		t.Errorf("redeem: %+v, %v", e, err)
 	}
-	if user, err := s.Redeem(t.Context(), code); user != "alice" || err != nil {
-		t.Errorf("then: %q, %v", user, err)
+	if e, err := s.Redeem(t.Context(), code); e.User != "alice" || err != nil {
+		t.Errorf("then: %+v, %v", e, err)
 	}
 }
 
@@ -254,7 +255,7 @@ func TestRemoveUserLeavesNothingThatLetsIn(t *testing.T) {
 		bob := s.enrol(t, "bob", "")
 		var codes []string
 		for _, u := range []string{"alice", "alice", "bob"} {
-			code, err := s.NewEnrolment(t.Context(), u, time.Now().Add(time.Hour))
+			code, err := s.NewEnrolment(t.Context(), push.Enrolment{User: u, Expires: time.Now().Add(time.Hour)})
 			if err != nil {
 				t.Fatal(err)
 			}

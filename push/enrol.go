@@ -5,22 +5,46 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 	"time"
 )
 
-// NewEnrolment makes a code with which one device can enrol for a user until expires: 26
-// letters and digits, 130 bits (statement 9.1).
-func (b *Broker) NewEnrolment(ctx context.Context, user string, expires time.Time) (code string, err error) {
+// NewEnrolment makes a code with which one device can enrol as e says: 26 letters and digits,
+// 130 bits (statement 9.1). A device has one code that is good: the next takes its place, so that
+// whoever holds a device does not fill the store. A device that is not there or is suspended
+// makes none: fs.ErrNotExist.
+func (b *Broker) NewEnrolment(ctx context.Context, e Enrolment) (code string, err error) {
 	code = rand.Text()
-	e := Enrolment{ID: enrolmentKey(code), User: user, Expires: expires}
+	e.ID = enrolmentKey(code)
 	err = b.Enrolments.Update(ctx, e.ID, func(*Enrolment) (*Enrolment, error) { return &e, nil })
+	if err == nil && e.By != "" {
+		if err = b.invite(ctx, e.By, func(string) string { return e.ID }); err != nil {
+			err = errors.Join(err, remove(ctx, b.Enrolments, e.ID))
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("push: new enrolment: %w", err)
 	}
 	return code, nil
+}
+
+// invite changes what a device invites. One that is suspended invites nobody, and is
+// fs.ErrNotExist too.
+func (b *Broker) invite(ctx context.Context, id string, fn func(before string) string) error {
+	suspended := false
+	err := b.change(ctx, id, func(d *Device) *Device {
+		if suspended = d.Suspended; !suspended {
+			d.Invites = fn(d.Invites)
+		}
+		return d
+	})
+	if err == nil && suspended {
+		err = fs.ErrNotExist
+	}
+	return err
 }
 
 // enrolmentKey forgives what typing and pasting do to a code.
@@ -29,11 +53,12 @@ func enrolmentKey(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Redeem uses a code up and returns the key of its user. A code that is unknown, used or
-// expired is fs.ErrNotExist.
-func (b *Broker) Redeem(ctx context.Context, code string) (user string, err error) {
+// Redeem uses a code up and returns what it is for. A code that is unknown, used or expired is
+// fs.ErrNotExist, and so is that of a device which has made another one since, has been removed or
+// is suspended.
+func (b *Broker) Redeem(ctx context.Context, code string) (Enrolment, error) {
 	var e Enrolment
-	err = b.Enrolments.Update(ctx, enrolmentKey(code), func(old *Enrolment) (*Enrolment, error) {
+	err := b.Enrolments.Update(ctx, enrolmentKey(code), func(old *Enrolment) (*Enrolment, error) {
 		e = Enrolment{}
 		if old != nil {
 			e = *old
@@ -43,8 +68,20 @@ func (b *Broker) Redeem(ctx context.Context, code string) (user string, err erro
 	if err == nil && !time.Now().Before(e.Expires) { // one that is not there expired long ago
 		err = fs.ErrNotExist
 	}
-	if err != nil {
-		return "", fmt.Errorf("push: redeem enrolment: %w", err)
+	if err == nil && e.By != "" {
+		invited := false
+		err = b.invite(ctx, e.By, func(before string) string {
+			if invited = before == e.ID; invited {
+				return ""
+			}
+			return before
+		})
+		if err == nil && !invited {
+			err = fs.ErrNotExist
+		}
 	}
-	return e.User, nil
+	if err != nil {
+		return Enrolment{}, fmt.Errorf("push: redeem enrolment: %w", err)
+	}
+	return e, nil
 }

@@ -12,14 +12,14 @@ func TestPruneRemovesWhatEndedBefore(t *testing.T) {
 		p := s.enrol(t, "alice", "")
 		once(t, s, p, "1", push.Approved)
 		once(t, s, p, "2", push.Expired)
-		if _, err := s.NewEnrolment(t.Context(), "alice", time.Now().Add(time.Minute)); err != nil {
+		if _, err := s.NewEnrolment(t.Context(), push.Enrolment{User: "alice", Expires: time.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
 		before := time.Now()
 		time.Sleep(time.Second)
 		once(t, s, p, "3", push.DeniedNotMe)
-		if _, err := s.NewEnrolment(t.Context(), "alice", time.Now().Add(time.Minute)); err != nil {
+		if _, err := s.NewEnrolment(t.Context(), push.Enrolment{User: "alice", Expires: time.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 		done := s.ask(t.Context(), question())

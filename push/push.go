@@ -47,6 +47,7 @@ type Device struct {
 	Created time.Time
 
 	Suspended bool
+	Invites   string // ID of the Enrolment that the device has made, as long as it is good
 }
 
 // An Address is where a push service reaches a device. The zero Address is a device
@@ -325,7 +326,9 @@ func unlessKept(err error) error {
 // An Enrolment is a code that lets one device enrol for a user. Its record's key is the
 // SHA-256 of the code, in hex: the code itself is not kept.
 type Enrolment struct {
-	ID      string // its record's key
-	User    string
-	Expires time.Time
+	ID       string // its record's key
+	User     string
+	Expires  time.Time
+	By       string // ID of the device that made it, see Device.Invites; "": an operator did
+	Replaces string // ID of the device whose place the new one takes; "": none
 }

@@ -37,6 +37,7 @@ type deviceAPI struct {
 	pages     limits // for files of the page, by address: a phone asks for some 70 at its first visit
 	enrolling limits // tries of codes, by address
 	devices   limits // signed requests, by device
+	changes   limits // of a user's devices by one of them, by user
 }
 
 // keysKept is how many addresses, and devices, have their tries counted.
@@ -53,6 +54,7 @@ func (s *Server) api(closing <-chan struct{}) *deviceAPI {
 		pages:     limits{rate: 500, burst: 5000, max: keysKept},
 		enrolling: limits{rate: rate.Every(2 * time.Second), burst: 30, max: keysKept},
 		devices:   limits{rate: 5, burst: 30, max: keysKept},
+		changes:   limits{rate: rate.Every(time.Minute), burst: 20, max: keysKept},
 	}
 }
 
@@ -76,7 +78,8 @@ func (a *deviceAPI) handler() http.Handler {
 	return a.watched(hardened(all))
 }
 
-// answerTime bounds the work on an answer, which goes on when the device hangs up.
+// answerTime bounds the work on an answer, or on a change of devices, which goes on when the device
+// hangs up.
 const answerTime = 10 * time.Second
 
 const deviceDescription = `What an authenticator speaks. A device enrols with a code and a key of its own, asks for open challenges, and answers them.
@@ -122,6 +125,7 @@ func (a *deviceAPI) register() (http.Handler, []byte) {
 		"Ring the device no more; it asks by itself"), a.removeAddress)
 	huma.Register(api, operation("leave", http.MethodDelete, wire.PathDevice,
 		"Remove the device itself"), a.leave)
+	a.registerDevices(api, operation)
 	mux.HandleFunc("/", notFound)
 	return mux, document(api)
 }
@@ -147,6 +151,8 @@ func (a *deviceAPI) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, er
 	if in.Body.Address != nil {
 		d.Address = address(*in.Body.Address)
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
 	d, token, err := a.Engine.Enrol(ctx, in.Body.Code, d)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -156,7 +162,7 @@ func (a *deviceAPI) enrol(ctx context.Context, in *enrolInput) (*enrolOutput, er
 	case err != nil:
 		return nil, a.broken(err)
 	}
-	a.Log.Info("web: device enrolled", "user", d.User, "device", d.ID, "kind", d.Kind, "name", d.Name)
+	a.Log.Info("web: device enrolled", "user", d.User, "device", d.ID, "kind", d.Kind, "name", d.Name, "from", from(ctx))
 	return &enrolOutput{Body: wire.Enrolled{
 		Device: encodeID(d.ID), User: d.User, Organization: a.Organization, PIN: a.DevicePIN,
 		OTP: wire.OTP{Secret: token.Secret, Algorithm: token.Algorithm.String(),
@@ -229,7 +235,12 @@ func (a *deviceAPI) removeAddress(ctx context.Context, _ *struct{}) (*struct{}, 
 }
 
 func (a *deviceAPI) leave(ctx context.Context, _ *struct{}) (*struct{}, error) {
-	return nil, a.changed(a.Engine.RemoveDevice(ctx, signer(ctx)))
+	d := signer(ctx)
+	err := a.Engine.RemoveDevice(ctx, d, d.Name)
+	if err == nil {
+		a.Log.Info("web: device removed", "user", d.User, "device", d.ID, "name", d.Name, "by", d.ID, "from", from(ctx))
+	}
+	return nil, a.changed(err)
 }
 
 // changed is the answer to a change of the device itself.

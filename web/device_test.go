@@ -170,7 +170,7 @@ func TestDevices_9_1_CodeIsGoodOnce(t *testing.T) {
 		}
 		d := &raw{transport: w.raw(t, "bob").transport}
 		code := func(valid time.Duration) string {
-			code, err := w.engine.NewEnrolment(t.Context(), "alice", valid)
+			code, err := w.engine.NewEnrolment(t.Context(), "alice", "", valid)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,7 +201,7 @@ func TestDevices_9_1_CodeIsGoodOnce(t *testing.T) {
 func TestDevices_9_1_BadDeviceLeavesTheCode(t *testing.T) {
 	w := newWorld(t)
 	d := w.raw(t, "bob")
-	code, err := w.engine.NewEnrolment(t.Context(), "alice", time.Hour)
+	code, err := w.engine.NewEnrolment(t.Context(), "alice", "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

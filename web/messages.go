@@ -15,6 +15,9 @@ const (
 	sayNotFound     = "There is nothing here."
 	sayBadCode      = "The enrolment code is not good, or not any more. Ask for a new one."
 	sayNoChallenge  = "This device has no such request to answer."
+	sayNoDevice     = "There is no such device of yours, or not any more. List them again."
+	sayNoSelf       = "Devices are added, replaced and removed by your administrator here."
+	sayLocked       = "The account is locked. Ask your administrator."
 	sayReplaced     = "This device asks from somewhere else too."
 )
 
@@ -26,5 +29,5 @@ var sayResult = map[push.Result]string{
 	push.WrongNumber: "That is not the number that the sign-in shows. It was rejected: start it again.",
 	push.TooLate:     "This request has expired.",
 	push.Already:     "This request has been answered already.",
-	push.Refused:     "The account is locked. Ask your administrator.",
+	push.Refused:     sayLocked,
 }

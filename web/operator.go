@@ -34,9 +34,9 @@ type People interface {
 	RemoveBell(ctx context.Context, user string) error
 	Tokens
 	Grids
-	NewEnrolment(ctx context.Context, user string, valid time.Duration) (code string, err error)
+	NewEnrolment(ctx context.Context, user, replaces string, valid time.Duration) (code string, err error)
 	NewPairing(ctx context.Context, user string, valid time.Duration) (serial, credential string, err error)
-	RemoveDevice(ctx context.Context, d push.Device) error
+	RemoveDevice(ctx context.Context, d push.Device, by string) error
 	SuspendDevice(ctx context.Context, d push.Device, suspended bool) error
 	RenameDevice(ctx context.Context, d push.Device, name string) error
 }
@@ -218,6 +218,16 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 		return nil, aboutUser(in.User, err)
 	case in.Body.App == appPrivacyIDEA:
 		return o.pair(ctx, in.User, in.Body)
+	case in.Body.Replaces != "":
+		d, err := o.Devices.Device(ctx, in.Body.Replaces)
+		if err == nil && d.User != login.UserKey(u.Name) {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return nil, about(fmt.Sprintf("device %q of user %q", in.Body.Replaces, u.Name), err)
+		}
+	}
+	switch {
 	case in.Body.Mail && o.Invite == nil:
 		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "there is no mail server: the configuration's email.host names one")
 	case in.Body.Mail && u.Email == "":
@@ -225,7 +235,7 @@ func (o *Operator) enrol(ctx context.Context, in *struct {
 	}
 	valid := time.Duration(in.Body.Valid) * time.Second
 	expires := time.Now().Add(valid)
-	code, err := o.People.NewEnrolment(ctx, in.User, valid)
+	code, err := o.People.NewEnrolment(ctx, in.User, in.Body.Replaces, valid)
 	if err != nil {
 		return nil, aboutUser(in.User, err)
 	}
@@ -280,7 +290,7 @@ func (o *Operator) removeDevice(ctx context.Context, in *byDevice) (*struct{}, e
 	if err != nil {
 		return nil, aboutDevice(in.ID, err)
 	}
-	return nil, aboutDevice(in.ID, o.People.RemoveDevice(ctx, d))
+	return nil, aboutDevice(in.ID, o.People.RemoveDevice(ctx, d, ""))
 }
 
 func (o *Operator) listActivity(ctx context.Context, in *struct {

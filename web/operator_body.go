@@ -96,6 +96,8 @@ type EnrolmentRequest struct {
 	Valid int    `json:"valid" minimum:"60" maximum:"2592000" default:"86400" required:"false" doc:"Seconds that the code is good for."`
 	Mail  bool   `json:"mail,omitempty" doc:"Mail the link to the user."`
 	App   string `json:"app,omitempty" enum:"privacyidea" doc:"The app that is to enrol, if it is not radpush's own."`
+
+	Replaces string `json:"replaces,omitempty" maxLength:"1024" doc:"The user's device that is removed when the new one has enrolled."`
 }
 
 // An Enrolment is a code with which the user enrols one device.

@@ -142,20 +142,11 @@ func (c *OperatorClient) UnlockUser(ctx context.Context, name string) error {
 
 // Enrol makes a code that is good for one device and a time, in whole seconds.
 func (c *OperatorClient) Enrol(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
-	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second)})
+	return c.NewEnrolment(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second)})
 }
 
-// Invite is Enrol and mails the link to the user.
-func (c *OperatorClient) Invite(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
-	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second), Mail: true})
-}
-
-// EnrolPrivacyIDEA is Enrol for a privacyIDEA Authenticator.
-func (c *OperatorClient) EnrolPrivacyIDEA(ctx context.Context, name string, valid time.Duration) (Enrolment, error) {
-	return c.enrol(ctx, name, EnrolmentRequest{Valid: int(valid / time.Second), App: appPrivacyIDEA})
-}
-
-func (c *OperatorClient) enrol(ctx context.Context, name string, r EnrolmentRequest) (Enrolment, error) {
+// NewEnrolment is Enrol with all that can be asked for.
+func (c *OperatorClient) NewEnrolment(ctx context.Context, name string, r EnrolmentRequest) (Enrolment, error) {
 	return call[Enrolment](ctx, c, http.MethodPost, "user/enrolment", user(name), r)
 }
 

@@ -110,7 +110,7 @@ func (a *appAPI) enrol(w http.ResponseWriter, r *http.Request, form pipush.Form)
 		a.fails(w, err)
 		return
 	}
-	a.Log.Info("web: device enrolled", "user", p.User, "device", p.Device(), "kind", push.PIPush)
+	a.Log.Info("web: device enrolled", "user", p.User, "device", p.Device(), "kind", push.PIPush, "from", remote(r))
 	writeReply(w, http.StatusOK, pipush.Enrolled(public))
 }
 

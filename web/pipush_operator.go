@@ -20,6 +20,8 @@ func (o *Operator) pair(ctx context.Context, user string, in EnrolmentRequest) (
 	switch {
 	case in.Mail:
 		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "a privacyIDEA Authenticator enrols by a QR code that is shown, not by mail")
+	case in.Replaces != "":
+		return nil, wire.NewProblem(http.StatusUnprocessableEntity, "a privacyIDEA Authenticator replaces no device: remove the other one when it has enrolled")
 	case o.Pin != nil:
 		return nil, wire.NewProblem(http.StatusUnprocessableEntity,
 			"a privacyIDEA Authenticator does not trust a certificate of radpush's own making: the server needs one that phones trust, see web in the configuration")

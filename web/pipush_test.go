@@ -82,7 +82,7 @@ func (w *world) listenForApps(t *testing.T) *http.Client {
 // scan gives a user a QR code and scans it with an app that reaches the server in this process.
 func (w *world) scan(tb testing.TB, user string, key int) *pipushtest.Phone {
 	tb.Helper()
-	e, err := w.client().EnrolPrivacyIDEA(tb.Context(), user, time.Hour)
+	e, err := w.client().NewEnrolment(tb.Context(), user, web.EnrolmentRequest{Valid: 3600, App: "privacyidea"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -482,10 +482,10 @@ func TestPush_9_3_AnAppThatIsSuspendedAndRemoved(t *testing.T) {
 func TestPush_9_1_WhatAnOperatorMayAskFor(t *testing.T) {
 	w := newAppWorld(t)
 	o := w.client()
-	if _, err := o.EnrolPrivacyIDEA(t.Context(), "nobody", time.Hour); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := o.NewEnrolment(t.Context(), "nobody", web.EnrolmentRequest{Valid: 3600, App: "privacyidea"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nobody: %v", err)
 	}
-	if _, err := o.EnrolPrivacyIDEA(t.Context(), "alice", time.Second); err == nil {
+	if _, err := o.NewEnrolment(t.Context(), "alice", web.EnrolmentRequest{Valid: 1, App: "privacyidea"}); err == nil {
 		t.Error("a second")
 	}
 	w.operator.DevicePIN = true // statement 2.11
@@ -493,11 +493,11 @@ func TestPush_9_1_WhatAnOperatorMayAskFor(t *testing.T) {
 		t.Errorf("scanned: %+v", p)
 	}
 	w.operator.Pin = []byte("pin")
-	if _, err := o.EnrolPrivacyIDEA(t.Context(), "alice", time.Hour); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := o.NewEnrolment(t.Context(), "alice", web.EnrolmentRequest{Valid: 3600, App: "privacyidea"}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("with a certificate that no phone trusts: %v", err)
 	}
 	w.operator.Pin, w.operator.URL = nil, "https://müller.example"
-	if _, err := o.EnrolPrivacyIDEA(t.Context(), "alice", time.Hour); err == nil || !strings.Contains(err.Error(), "ASCII") {
+	if _, err := o.NewEnrolment(t.Context(), "alice", web.EnrolmentRequest{Valid: 3600, App: "privacyidea"}); err == nil || !strings.Contains(err.Error(), "ASCII") {
 		t.Errorf("with a URL that has two forms: %v", err)
 	}
 }

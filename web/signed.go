@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -67,8 +68,7 @@ func (a *deviceAPI) signed(next http.Handler) http.Handler {
 		}
 		patient(w, now)
 		r = r.WithContext(context.WithValue(r.Context(), deviceKey{}, dev))
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, withBody(r, body))
 	})
 }
 
@@ -119,10 +119,21 @@ func bounded(next http.Handler) http.Handler {
 		if !ok {
 			return
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, withBody(r, body))
 	})
 }
+
+// withBody returns a request whose body is in memory, with where it comes from in its context.
+func withBody(r *http.Request, body []byte) *http.Request {
+	r = r.WithContext(context.WithValue(r.Context(), fromKey{}, remote(r)))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r
+}
+
+// fromKey is the context's key for the address that the request comes from.
+type fromKey struct{}
+
+func from(ctx context.Context) netip.Addr { return ctx.Value(fromKey{}).(netip.Addr) }
 
 // readBody reads at most wire.MaxBody octets, for as long as the server's ReadTimeout
 // lets it. If there is no body to go on with, it has answered.

@@ -19,6 +19,10 @@
 // are refused, and a device signs anew; the device with a slow clock waits until its
 // clock has passed the start.
 //
+// A device may list, rename, add, replace and remove the devices of its own user, as far as the
+// operator lets it; another user's are as if they were not there. What it changes is limited by
+// user, so that whoever has stolen a device fills nothing.
+//
 // # The authenticator page
 //
 // An enrolment link that is opened in a browser leads to /app/, which package page serves: a
@@ -75,7 +79,14 @@ type Engine interface {
 	Answer(ctx context.Context, a push.Answer) (push.Result, error)
 	// Pair makes a privacyIDEA Authenticator a device, as Enrol does.
 	Pair(ctx context.Context, serial, credential string, key []byte) (push.Pairing, error)
-	RemoveDevice(ctx context.Context, d push.Device) error
+	RemoveDevice(ctx context.Context, d push.Device, by string) error
+
+	// What a device may do with the others of its user. One that is not there or another user's
+	// is fs.ErrNotExist; what is not allowed is login.ErrNoSelfService and login.ErrLocked.
+	DevicesBeside(ctx context.Context, by push.Device) (devices []push.Device, may bool, err error)
+	Invite(ctx context.Context, by push.Device, replaces string) (code string, expires time.Time, err error)
+	RenameBy(ctx context.Context, by push.Device, id, name string) error
+	RemoveBy(ctx context.Context, by push.Device, id string) (push.Device, error)
 }
 
 // Push knows the devices and what they are asked. *push.Broker is one.
@@ -93,7 +104,8 @@ type Server struct {
 	Engine       Engine
 	Push         Push
 	Grids        Grids  // nil: no pages of the grid
-	URL          string // where devices reach the server; "": no privacyIDEA Authenticators
+	URL          string // where devices reach the server, for enrolment links; "": no privacyIDEA Authenticators
+	Pin          []byte // of the certificate if it is of the server's own making, for enrolment links
 	Organization string // shown by the device
 	DevicePIN    bool   // devices are told at enrolment to ask for a PIN or a biometric (statement 2.11)
 	VAPID        string // public key of Web Push (RFC 8292), base64url, for the authenticator page; "": no push service

@@ -63,9 +63,10 @@ func newWorld(tb testing.TB) *world {
 		Clients:      map[string]login.Client{"vpn": {Name: "vpn", Resource: "Example VPN"}},
 		Window:       otp.Window{Behind: 1, Ahead: 1, Outer: 40},
 		Organization: "Example Ltd",
+		SelfService:  true,
 		Log:          log,
 	}
-	w.server = &web.Server{Engine: w.engine, Push: w.broker, Organization: "Example Ltd", Log: log}
+	w.server = &web.Server{Engine: w.engine, Push: w.broker, URL: "https://radpush.example", Organization: "Example Ltd", Log: log}
 	w.operator = &web.Operator{
 		People: w.engine, Users: w.engine.Users, Devices: w.broker, Journal: w.engine.Activity,
 		Organization: "Example Ltd", URL: "https://radpush.example", Log: log,
@@ -93,6 +94,7 @@ func (w *world) listen(tb testing.TB) {
 		tb.Fatal(err)
 	}
 	w.operator.URL, w.operator.Pin = "https://"+ln.Addr().String(), w.server.Certificate.Pin()
+	w.server.URL, w.server.Pin = w.operator.URL, w.operator.Pin
 	serveInBackground(tb, func(ctx context.Context) error { return w.server.Serve(ctx, ln) })
 }
 
@@ -121,7 +123,13 @@ func (w *world) phone(tb testing.TB, user string) *phone.Phone {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p, err := phone.Enrol(tb.Context(), e.Link, user+"'s terminal")
+	return enrolled(tb, e.Link, user+"'s terminal")
+}
+
+// enrolled enrols a terminal with a link.
+func enrolled(tb testing.TB, link, name string) *phone.Phone {
+	tb.Helper()
+	p, err := phone.Enrol(tb.Context(), link, name)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -160,7 +168,7 @@ type raw struct {
 // raw enrols a device in this process.
 func (w *world) raw(tb testing.TB, user string) *raw {
 	tb.Helper()
-	code, err := w.engine.NewEnrolment(tb.Context(), user, time.Hour)
+	code, err := w.engine.NewEnrolment(tb.Context(), user, "", time.Hour)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (d *device) makeKey() (err error) {
 
 // enrol makes it a device of alice, with a link as she would be given one.
 func (d *device) enrol(ctx context.Context, s *server) error {
-	code, err := s.engine.NewEnrolment(ctx, "alice", time.Hour)
+	code, err := s.engine.NewEnrolment(ctx, "alice", "", time.Hour)
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,12 @@ func (p *post) invite(ctx context.Context, u login.User, e web.Enrolment) error 
 
 // Queue implements login.Post.
 func (p *post) Queue(ctx context.Context, l login.AlertLetter) error {
+	if c := l.Device; c != nil {
+		return p.queue(ctx, email.KindDevice, l.To, email.Device{
+			Organization: p.organization, User: l.User, Name: c.Device.Name, Kind: c.Kind,
+			Removed: c.Removed, Replaced: c.Replaced, By: c.By, Time: c.Time,
+		})
+	}
 	kinds, data := [2]string{email.KindRejectionUser, email.KindRejectionOperator}, any(nil)
 	var rejection *email.Rejection
 	if r := l.Rejection; r != nil {
@@ -139,7 +145,11 @@ func (p *post) Queue(ctx context.Context, l login.AlertLetter) error {
 	if l.Operator {
 		kind = kinds[1]
 	}
-	m, err := p.letters.Render(kind, l.To, data)
+	return p.queue(ctx, kind, l.To, data)
+}
+
+func (p *post) queue(ctx context.Context, kind, to string, data any) error {
+	m, err := p.letters.Render(kind, to, data)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ type Config struct {
 	SMS SMS `yaml:"sms"`
 	// Email is the mail server for codes and alerts.
 	Email Email `yaml:"email"`
-	// Alerts says who is told by mail of denied sign-ins and locked accounts.
+	// Alerts says who is told by mail of denied sign-ins, locked accounts and devices.
 	Alerts Alerts `yaml:"alerts"`
 	// Grid is the grid of digits that users with a pattern are shown.
 	Grid Grid `yaml:"grid"`
@@ -134,6 +134,9 @@ type Push struct {
 	// the app has given: the app can show it without asking the server first, and Apple and
 	// Google cannot read it. Without it they carry nothing of the login, not even sealed.
 	Content bool `yaml:"content" default:"false"`
+	// SelfService lets users add, replace and remove devices from one that they have enrolled.
+	// Without it that takes an operator; devices may still be listed, renamed, and leave.
+	SelfService bool `yaml:"self_service" default:"true"`
 	// Limit is how many pushes in the window may go unanswered or be denied before push
 	// pauses for that user.
 	Limit int `yaml:"limit" default:"5" range:"1..1000"`

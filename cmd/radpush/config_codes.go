@@ -100,8 +100,8 @@ type Email struct {
 	password Secret // of PasswordFile
 }
 
-// Alerts says who is told by mail of what should not happen. Letters wait in the store until
-// the mail server has taken them.
+// Alerts says who is told by mail of what may be somebody else's doing. Letters wait in the
+// store until the mail server has taken them.
 type Alerts struct {
 	// RejectionUser tells users who denied a sign-in ("it wasn't me") what to do next.
 	RejectionUser bool `yaml:"rejection_user" default:"false"`
@@ -112,6 +112,8 @@ type Alerts struct {
 	LockoutUser bool `yaml:"lockout_user" default:"false"`
 	// LockoutOperators lists who else is told of that.
 	LockoutOperators []string `yaml:"lockout_operators" example:"helpdesk@example.com"`
+	// DeviceUser tells users that a device has been enrolled for them, or removed, and by whom.
+	DeviceUser bool `yaml:"device_user" default:"false"`
 }
 
 // Grid is the grid of digits that users with a pattern are shown.
@@ -133,5 +135,6 @@ func (a Alerts) Policy() login.Alerts {
 	return login.Alerts{
 		RejectionUser: a.RejectionUser, RejectionOperator: a.RejectionOperators,
 		LockoutUser: a.LockoutUser, LockoutOperator: a.LockoutOperators,
+		DeviceUser: a.DeviceUser,
 	}
 }

@@ -75,6 +75,7 @@ func openCore(cfg *Config, log *slog.Logger) (*core, error) {
 		Sent:         store.Table[login.Tally]{Backend: db, Prefix: "sent", Sealer: sealer},
 		Alerts:       cfg.Alerts.Policy(),
 		Organization: cfg.Organization,
+		SelfService:  cfg.Push.SelfService,
 		Log:          log,
 	}}
 	c.engine.Lessons = store.Table[login.Lesson]{Backend: db, Prefix: "lesson", Sealer: sealer}

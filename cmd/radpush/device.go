@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,11 +58,26 @@ func newDeviceChangeCommand(file *configFile, use, short string, args int, run f
 
 // completeDevices completes the ID of a device.
 func completeDevices(file *configFile) cobra.CompletionFunc {
-	return completeFirst(file, func(ctx context.Context, o *web.OperatorClient) (ids []string, err error) {
-		devices, err := o.ListDevices(ctx, "")
-		for _, d := range devices {
-			ids = append(ids, d.ID+"\t"+d.Name)
-		}
-		return ids, err
+	return completeFirst(file, func(ctx context.Context, o *web.OperatorClient) ([]string, error) {
+		return deviceIDs(ctx, o, "")
 	})
+}
+
+// completeDevicesOf completes, as the value of a flag, the ID of a device of the user who is the
+// first argument.
+func completeDevicesOf(file *configFile) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		return completeFirst(file, func(ctx context.Context, o *web.OperatorClient) ([]string, error) {
+			return deviceIDs(ctx, o, strings.Join(args, ""))
+		})(c, nil, word)
+	}
+}
+
+// deviceIDs lists the devices of a user, or of all if that is "".
+func deviceIDs(ctx context.Context, o *web.OperatorClient, user string) (ids []string, err error) {
+	devices, err := o.ListDevices(ctx, user)
+	for _, d := range devices {
+		ids = append(ids, d.ID+"\t"+d.Name)
+	}
+	return ids, err
 }

@@ -15,6 +15,7 @@ func newEnrolCommand(file *configFile) *cobra.Command {
 		valid time.Duration
 		mail  bool
 		app   string
+		old   string
 	)
 	c := &cobra.Command{
 		Use:   "enrol USER",
@@ -26,27 +27,27 @@ e-mail address and is not printed.
 
 With --app privacyidea the QR code is for the privacyIDEA Authenticator, an app of the stores.
 It is not rung: its user opens it to be asked. It approves by its signature alone, without a
-one-time password, and needs a server certificate that phones trust.`,
-		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --valid 15m --json\n  radpush enrol alice --app privacyidea --valid 15m",
+one-time password, and needs a server certificate that phones trust.
+
+With --replace the device of the user that has this ID is removed when the new one has
+enrolled, and not before: a device that somebody else may have is better removed at once.`,
+		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --replace alice/K3ZK2V4QYBX5TTQH6KEGV7L2DA\n  radpush enrol alice --valid 15m --json\n  radpush enrol alice --app privacyidea --valid 15m",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 	}
 	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the code is good")
 	c.Flags().BoolVar(&mail, "mail", false, "mail the link to the user")
 	c.Flags().StringVar(&app, "app", "", `"privacyidea" for the privacyIDEA Authenticator`)
+	c.Flags().StringVar(&old, "replace", "", "remove the `device` with this ID when the new one has enrolled")
 	c.MarkFlagsMutuallyExclusive("mail", "app")
+	c.MarkFlagsMutuallyExclusive("replace", "app")
+	c.RegisterFlagCompletionFunc("replace", completeDevicesOf(file))
 	c.RegisterFlagCompletionFunc("app", cobra.FixedCompletions([]string{"privacyidea"}, cobra.ShellCompDirectiveNoFileComp))
 	asJSON := jsonFlag(c)
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
-		enrol := o.Enrol
-		switch {
-		case app == "privacyidea":
-			enrol = o.EnrolPrivacyIDEA
-		case app != "":
+		if app != "" && app != "privacyidea" {
 			return fmt.Errorf("--app %s: only privacyidea is known", app)
-		case mail:
-			enrol = o.Invite
 		}
-		e, err := enrol(c.Context(), args[0], valid)
+		e, err := o.NewEnrolment(c.Context(), args[0], web.EnrolmentRequest{Valid: int(valid / time.Second), Mail: mail, App: app, Replaces: old})
 		if err != nil || *asJSON {
 			return orJSON(c, e, err)
 		}

@@ -26,13 +26,20 @@ func (c *core) operator(cfg *Config, certificate *web.Certificate, log *slog.Log
 		People: c.engine, Users: c.engine.Users, Devices: c.broker, Journal: c.engine.Activity, Bells: c.bells,
 		Organization: cfg.Organization, URL: cfg.Web.URL, DevicePIN: cfg.Push.DevicePIN, Log: log,
 	}
-	if cfg.Web.Certificate == "" && cfg.Web.ACME == "" && !cfg.Web.Proxy {
-		o.Pin = certificate.Pin()
-	}
+	o.Pin = cfg.Web.pin(certificate)
 	if c.post != nil {
 		o.Invite = c.post.invite
 	}
 	return o
+}
+
+// pin returns the pin of a certificate of radpush's own making, nil for any other: enrolment links
+// carry it.
+func (w Web) pin(certificate *web.Certificate) []byte {
+	if w.Certificate != "" || w.ACME != "" || w.Proxy {
+		return nil
+	}
+	return certificate.Pin()
 }
 
 // openOperator returns the operator API of the running server, over its socket, or, when

@@ -52,7 +52,7 @@ func readLetter(t *testing.T, raw string) (subject, text string) {
 func TestPeersMail(t *testing.T) {
 	t.Parallel()
 	m := startMailServer(t)
-	s := startRadpush(t, m.settings, "alerts: {rejection_user: true, rejection_operators: ops@example.com, lockout_user: true}\nlockout: {failures: 2}\n")
+	s := startRadpush(t, m.settings, "alerts: {rejection_user: true, rejection_operators: ops@example.com, lockout_user: true, device_user: true}\nlockout: {failures: 2}\n")
 	user, phone := s.enrol(t)
 	address := strings.ToLower(user) + "@example.com"
 
@@ -85,4 +85,20 @@ func TestPeersMail(t *testing.T) {
 		t.Errorf("subject %q", subject)
 	}
 	wantText(t, text, "a sign-in that you rejected")
+
+	s.run(t, "user", "unlock", user)
+	s.phone(t, user) // 9.1
+	subject, text = m.text(t, address, 4)
+	if wantText(t, text, "By:           an administrator"); subject != "A device was enrolled for your account" {
+		t.Errorf("subject %q", subject)
+	}
+	for _, d := range phone.devices(t) {
+		if !d.This {
+			s.run(t, "phone", "remove", d.ID, "--yes", "--key", phone.key)
+		}
+	}
+	subject, text = m.text(t, address, 5) // 9.3
+	if wantText(t, text, "By:           your device"); subject != "A device was removed from your account" {
+		t.Errorf("subject %q", subject)
+	}
 }

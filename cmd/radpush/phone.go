@@ -24,18 +24,20 @@ func newPhoneCommand() *cobra.Command {
 	var key keyFile
 	c := &cobra.Command{
 		Use:   "phone",
-		Short: "Be a user's phone: enrol, wait, approve, deny",
+		Short: "Be a user's phone: enrol, wait, approve, deny, and see to the other devices",
 		Long: `Phone makes this terminal an authenticator of any radpush that it has a link of. Its key
 is made here, kept in the key file (mode 0600) and never leaves it; every answer is signed
 over exactly what was shown.`,
 		Example: `  radpush phone enrol 'https://radpush.example.com:8443/enrol#code=…'
   radpush phone wait
   radpush phone approve
-  radpush phone deny --reason mistake`,
+  radpush phone deny --reason mistake
+  radpush phone add`,
 	}
 	c.PersistentFlags().StringVar(&key.path, "key", "", "key file (default: $RADPUSH_PHONE, or radpush/phone.json in the user's configuration directory)")
 	c.AddCommand(newPhoneEnrolCommand(&key), newPhoneWaitCommand(&key), newPhoneListCommand(&key),
-		newPhoneApproveCommand(&key), newPhoneDenyCommand(&key), newPhoneCodeCommand(&key), newPhoneLeaveCommand(&key))
+		newPhoneApproveCommand(&key), newPhoneDenyCommand(&key), newPhoneCodeCommand(&key), newPhoneLeaveCommand(&key),
+		newPhoneDevicesCommand(&key), newPhoneAddCommand(&key), newPhoneRenameCommand(&key), newPhoneRemoveCommand(&key))
 	return c
 }
 

@@ -182,7 +182,8 @@ func (c *core) devices(cfg *Config, log *slog.Logger) (*web.Server, error) {
 		return nil, err
 	}
 	return &web.Server{
-		Engine: c.engine, Push: c.broker, Grids: c.engine, URL: cfg.Web.URL, Organization: cfg.Organization, DevicePIN: cfg.Push.DevicePIN, VAPID: c.vapid, Log: log, Certificate: certificate,
+		Engine: c.engine, Push: c.broker, Grids: c.engine, URL: cfg.Web.URL, Pin: cfg.Web.pin(certificate), Organization: cfg.Organization,
+		DevicePIN: cfg.Push.DevicePIN, VAPID: c.vapid, Log: log, Certificate: certificate,
 		Health: func(ctx context.Context) error {
 			if !c.ready(ctx) {
 				return errNotReady

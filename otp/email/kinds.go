@@ -19,6 +19,7 @@ const (
 	KindLockoutOperator   = "lockout-operator"   // Lockout
 	KindEnrolment         = "enrolment"          // Enrolment
 	KindBell              = "bell"               // Bell
+	KindDevice            = "device"             // Device
 )
 
 // A Code is sent to a user who has to type it (statement 4.1). It prints, logs and
@@ -82,6 +83,18 @@ type Bell struct {
 	Link         string // to the authenticator page; "": no device of the user is one
 }
 
+// A Device tells a user of a device that was enrolled, or removed (statement 9.3).
+type Device struct {
+	Organization string
+	User         string
+	Name         string // of the device, which whoever enrolled it has chosen
+	Kind         string // in words
+	Removed      bool   // else it was enrolled
+	Replaced     string // name of the device whose place it has taken; "": none
+	By           string // name of the user's device that asked for it; "": an administrator did
+	Time         time.Time
+}
+
 // A letter is data of a letter.
 type letter interface {
 	// shown returns the data as templates get it: what a stranger can choose is inert, and
@@ -120,6 +133,14 @@ func (e Enrolment) shown() letter {
 func (b Bell) shown() letter {
 	b.Organization = oneLine(b.Organization)
 	return b
+}
+
+func (d Device) shown() letter {
+	d.Organization, d.Kind = oneLine(d.Organization), oneLine(d.Kind)
+	for _, chosen := range []*string{&d.User, &d.Name, &d.Replaced, &d.By} {
+		*chosen = inert(*chosen)
+	}
+	return d
 }
 
 // oneLine returns a value of ours or the operator's.

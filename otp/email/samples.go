@@ -12,6 +12,7 @@ var samples = map[string][]letter{
 	KindLockoutOperator:   sampleLockouts,
 	KindEnrolment:         {sampleEnrolment, Enrolment{Link: sampleEnrolment.Link}},
 	KindBell:              {Bell{"Example Ltd", "https://radpush.example.com:8443/app/"}, Bell{}},
+	KindDevice:            sampleDevices,
 }
 
 var (
@@ -52,5 +53,17 @@ var (
 		User:         "alice",
 		Link:         "https://radpush.example.com:8443/enrol#code=SAMPLE",
 		Expires:      sampleTime.Add(24 * time.Hour),
+	}
+	sampleDevices = []letter{
+		Device{
+			Organization: "Example Ltd",
+			User:         "alice",
+			Name:         "Alice's new phone",
+			Kind:         "a browser",
+			Replaced:     "Alice's phone",
+			By:           "Alice's tablet",
+			Time:         sampleTime,
+		},
+		Device{Name: "Alice's phone", Removed: true},
 	}
 )

@@ -137,6 +137,21 @@ func TestBell_9_4_TheLetterOnlyWakes(t *testing.T) {
 	wantHidden(t, bare, "href", "http", " for \n")
 }
 
+func TestDevices_9_3_TheLetterSaysWhoDidWhat(t *testing.T) {
+	d := email.Device{Organization: "Example Ltd", User: "alice", Name: "new phone", Kind: "a browser", Replaced: "old phone", By: "tablet", Time: at}
+	m := render(t, email.KindDevice, d)
+	wantShown(t, m, "Example Ltd", "alice", "new phone", "a browser", "old phone", "your device tablet", "09:30 (UTC+02:00)", "can approve", "at once to remove it")
+	if m.Subject != "A device was enrolled for your account" {
+		t.Error(m.Subject)
+	}
+	m = render(t, email.KindDevice, email.Device{Name: "old phone", Removed: true})
+	wantShown(t, m, "old phone", "an administrator", "can not approve", "Tell your administrator")
+	wantHidden(t, m, "In place of", "Kind", "Time", "0001", "your device ", "at once to remove it", "\n\n\n")
+	if m.Subject != "A device was removed from your account" {
+		t.Error(m.Subject)
+	}
+}
+
 // What strangers choose is shown, on one line, as text, and as no link.
 func TestAlerts_5_3_WhatAStrangerChoosesIsInert(t *testing.T) {
 	hostile := map[string]string{ // and as it is shown
@@ -171,6 +186,7 @@ func TestAlerts_5_3_WhatAStrangerChoosesIsInert(t *testing.T) {
 			email.KindLockoutOperator:   email.Lockout{User: typed, Rejection: &r},
 			email.KindCode:              email.Code{User: typed, Code: "012345", Valid: 5},
 			email.KindEnrolment:         email.Enrolment{User: typed, Link: "https://radpush.example.com"},
+			email.KindDevice:            email.Device{User: typed, Name: typed, Replaced: typed, By: typed},
 		} {
 			m := render(t, kind, data)
 			wantShown(t, m, shown)
@@ -203,7 +219,8 @@ func TestLettersLoadNothing(t *testing.T) {
 	for kind, data := range map[string]any{
 		email.KindCode: email.Code{Code: "012345", Valid: 5}, email.KindRejectionUser: r, email.KindRejectionOperator: r,
 		email.KindLockoutUser: email.Lockout{Rejection: &r}, email.KindLockoutOperator: email.Lockout{Rejection: &r},
-		email.KindBell: email.Bell{Organization: "Example Ltd"},
+		email.KindBell:   email.Bell{Organization: "Example Ltd"},
+		email.KindDevice: email.Device{Name: "phone"},
 	} {
 		m := render(t, kind, data)
 		wantHidden(t, m, "http", "src=", "url(", "@import", "<link", "ZgotmplZ")

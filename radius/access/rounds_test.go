@@ -388,7 +388,7 @@ func (g *gateway) enrol() (approve func()) {
 	g.must(err)
 	spki, err := x509.MarshalPKIXPublicKey(key.Public())
 	g.must(err)
-	code, err := g.engine.NewEnrolment(g.Context(), "alice", time.Minute)
+	code, err := g.engine.NewEnrolment(g.Context(), "alice", "", time.Minute)
 	g.must(err)
 	device, token, err := g.engine.Enrol(g.Context(), code, push.Device{Name: "phone", Kind: "terminal", Key: spki})
 	g.must(err)

@@ -123,7 +123,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 	b.tap("#accounts button")
 	b.screen("account", "alice", "Example Ltd")
 	b.fill("#label", "Work")
-	b.tap("#account form button")
+	b.tap("#rename button")
 	b.screen("account", "Work")
 	b.tap("#account .leading")
 	b.screen("home", "Work")
@@ -133,6 +133,7 @@ func TestDevices_9_3_RenameAndLeave(t *testing.T) {
 	w.stop()
 	b.tap("#remove summary")
 	b.tap("#leave")
+	b.do(chromedp.WaitVisible(chromedp.CSS("#forget")))
 	b.screen("account", "cannot be reached")
 	w.start(t)
 	b.expect("401") // the poll is told first
@@ -152,7 +153,7 @@ func TestDevices_9_3_RemovedByTheOperator(t *testing.T) {
 	b := browse(t, w)
 	b.enrol("alice")
 	b.expect("401")
-	if err := w.engine.RemoveDevice(t.Context(), w.devices(t, "alice")[0]); err != nil {
+	if err := w.engine.RemoveDevice(t.Context(), w.devices(t, "alice")[0], ""); err != nil {
 		t.Fatal(err)
 	}
 	b.do(chromedp.Reload())

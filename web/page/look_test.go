@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"radpush/login"
+	"radpush/web/phone"
 )
 
 // faults are what keeps people from reading or hitting what is on the screen: text with less contrast
@@ -112,6 +113,30 @@ func TestLook(t *testing.T) {
 	b.tap("#accounts button")
 	b.screen("account", "alice")
 	look("account")
+	b.screen("account", "This device")
+	look("devices")
+	b.tap("#add-device")
+	b.screen("add", "Good for 9:")
+	look("add")
+	if _, err := phone.Enrol(t.Context(), b.invitation(), "Alice’s tablet"); err != nil {
+		t.Fatal(err)
+	}
+	b.screen("added", "“Alice’s tablet” is ready")
+	look("added")
+	b.tap("#added-done")
+	b.screen("account", "Alice’s tablet")
+	b.tap(deviceRow(2) + " summary")
+	b.do(chromedp.ScrollIntoView(chromedp.CSS("#add-device")))
+	look("device")
+	b.tap(deviceRow(2) + " details > div > .danger")
+	b.screen("account", "Remove “Alice’s tablet”?")
+	look("remove")
+	b.tap(".asking button:last-child")
+	b.tap(deviceRow(2) + " details > div > button")
+	b.screen("add", "Replace “Alice’s tablet”", "Good for 9:")
+	look("replace")
+	b.tap("#add-back")
+	b.screen("account", "This device")
 	b.tap("#account .leading")
 
 	b.expect("net::ERR")

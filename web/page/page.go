@@ -8,6 +8,7 @@
 //	database.js             what the browser keeps; the page is a function of it
 //	accounts.js, pin.js     enrolment, the keys and the PIN before them
 //	server.js               signed calls; package wire says what is signed
+//	devices.js              the user's other devices: to list, add and remove
 //	wait.js, requests.js    what the user is asked, by a long poll while the page is open
 //	answer.js, totp.js      how it is answered
 //	sw.js, notices.js, subscription.js

@@ -63,6 +63,7 @@ func newWorld(t *testing.T, change func(*world)) *world {
 		},
 		Window:       otp.Window{Behind: 1, Ahead: 1, Outer: 40},
 		Organization: "Example Ltd",
+		SelfService:  true,
 		Log:          log,
 	}
 	for _, user := range []string{"alice", "bob"} {
@@ -95,6 +96,7 @@ func (w *world) start(t *testing.T) {
 	if w.address == anyPort {
 		w.address = fmt.Sprintf("localhost:%d", ln.Addr().(*net.TCPAddr).Port)
 	}
+	w.server.URL, w.server.Pin = w.origin(), w.server.Certificate.Pin()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- w.server.Serve(ctx, ln) }()
@@ -111,7 +113,7 @@ func (w *world) origin() string { return "https://" + w.address }
 // link returns a new enrolment link for a user.
 func (w *world) link(t *testing.T, user string) string {
 	t.Helper()
-	code, err := w.engine.NewEnrolment(t.Context(), user, time.Hour)
+	code, err := w.engine.NewEnrolment(t.Context(), user, "", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

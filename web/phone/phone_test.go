@@ -406,3 +406,38 @@ func TestCode(t *testing.T) {
 		t.Errorf("%s for %v, want %s for 29s", code, stays, want)
 	}
 }
+
+// It looks until there is a device that was not there, whatever goes wrong meanwhile.
+func TestDevices_9_1_WaitForDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		old := wire.Devices{Devices: []wire.Device{{ID: "old", This: true}, {ID: "lost"}}}
+		steps := []func() (*http.Response, error){
+			func() (*http.Response, error) { return answer(200, old) },
+			func() (*http.Response, error) { return nil, errors.New("connection refused") },
+			func() (*http.Response, error) { return problem(503, "") },
+			func() (*http.Response, error) { return answer(200, wire.Devices{Devices: old.Devices[:1]}) },
+			func() (*http.Response, error) {
+				return answer(200, wire.Devices{Devices: []wire.Device{old.Devices[0], {ID: "new", Name: "tablet"}}})
+			},
+			func() (*http.Response, error) { return problem(401, wire.NotAuthentic) },
+			func() (*http.Response, error) { return answer(200, old) },
+		}
+		p := newPhone(t, func(*http.Request) (*http.Response, error) {
+			looks++
+			return steps[min(looks, len(steps))-1]()
+		})
+		began := time.Now()
+		if d, err := p.WaitForDevice(t.Context(), old); err != nil || d.Name != "tablet" || looks != 5 || time.Since(began) != 4*lookPause {
+			t.Errorf("%+v, %v after %d looks and %v", d, err, looks, time.Since(began))
+		}
+		if _, err := p.WaitForDevice(t.Context(), old); !errors.Is(err, ErrNotKnown) {
+			t.Errorf("removed: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := p.WaitForDevice(ctx, old); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("nobody came: %v", err)
+		}
+	})
+}

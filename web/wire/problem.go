@@ -23,11 +23,17 @@ const (
 	NoChallenge = "/problem/no-challenge"
 	// Replaced: another poll of the same device has begun.
 	Replaced = "/problem/replaced"
+	// NoDevice: the user has no such device.
+	NoDevice = "/problem/no-device"
+	// NoSelfService: devices may not add, replace and remove one another here.
+	NoSelfService = "/problem/no-self-service"
+	// Locked: the user's account is locked.
+	Locked = "/problem/locked"
 )
 
 // A Problem is an error of the API, in the form of RFC 9457.
 type Problem struct {
-	Type       string          `json:"type,omitempty" doc:"What is wrong, where there is something to tell apart: /problem/not-authentic, /problem/clock-skewed, /problem/sign-again, /problem/enrolment-code, /problem/no-challenge or /problem/replaced."`
+	Type       string          `json:"type,omitempty" doc:"What is wrong, where there is something to tell apart: /problem/not-authentic, /problem/clock-skewed, /problem/sign-again, /problem/enrolment-code, /problem/no-challenge, /problem/replaced, /problem/no-device, /problem/no-self-service or /problem/locked."`
 	Title      string          `json:"title" doc:"The HTTP status in words."`
 	Status     int             `json:"status" doc:"The HTTP status."`
 	Detail     string          `json:"detail,omitempty" doc:"What is wrong, for people."`

@@ -78,10 +78,15 @@ const (
 	PathChallenges = Prefix + "challenges"
 	PathAddress    = Prefix + "address"
 	PathDevice     = Prefix + "device"
+	PathDevices    = Prefix + "devices"
+	PathInvite     = Prefix + "invitation"
 )
 
 // PathAnswer returns the path that takes the answer to a challenge.
 func PathAnswer(challenge string) string { return PathChallenges + "/" + challenge + "/answer" }
+
+// PathDeviceOf returns the path of one of the user's devices.
+func PathDeviceOf(id string) string { return PathDevices + "/" + id }
 
 // MaxBody is the length of the longest body that the server reads, in octets.
 const MaxBody = 64 << 10

@@ -11,6 +11,7 @@ import * as server from "./server.js";
 import * as subscription from "./subscription.js";
 import * as wait from "./wait.js";
 import * as accountScreen from "./screens/account.js";
+import * as addScreen from "./screens/add.js";
 import * as enrolScreen from "./screens/enrol.js";
 import * as homeScreen from "./screens/home.js";
 import * as requestScreen from "./screens/request.js";
@@ -22,6 +23,7 @@ const view = {
   code: undefined, // of the enrolment link that the page was opened with
   adding: false, // another account
   account: undefined, // id of the one that is looked at
+  addition: undefined, // of a device to that account: see screens/add.js
 };
 
 let config; // of the server, once it has been reached
@@ -39,6 +41,7 @@ async function show() {
   if (await requestScreen.renderEnded()) return;
 
   const account = all.find((a) => a.id === view.account);
+  if (account && view.addition) return addScreen.render(account, view.addition);
   if (account) return accountScreen.render(account);
   if (all.length === 0 || view.adding) return enrolScreen.welcome(all.length > 0);
   const push = { offered: Boolean(config?.vapid), failed: unrung };
@@ -64,7 +67,7 @@ async function render() {
 }
 
 function go(to) {
-  Object.assign(view, { code: undefined, adding: false, account: undefined }, to);
+  Object.assign(view, { code: undefined, adding: false, account: undefined, addition: undefined }, to);
   render();
 }
 
@@ -152,10 +155,14 @@ function wire() {
     begin();
   });
   homeScreen.wire({ subscribe: sync, render });
-  accountScreen.wire(() => {
-    go({});
-    begin();
+  accountScreen.wire({
+    done: () => {
+      go({});
+      begin();
+    },
+    add: (account, replaces) => go({ account: account.id, addition: { replaces } }),
   });
+  addScreen.wire({ render, back: (account) => go({ account: account.id }) });
   requestScreen.wire(render);
 }
 

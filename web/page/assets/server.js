@@ -15,6 +15,9 @@ const callTime = 20; // seconds that a call may take, besides those that it wait
 //   early      the clock is slow, and the server has started since what it says
 //   code       the enrolment code is not good
 //   none       there is no such request to answer
+//   no-device  the user has no such device
+//   managed    only the administrator may change the user's devices
+//   barred     the account is locked
 //   busy       too many requests
 //   refused    the server does not take what was sent: detail says why
 //   server     anything else, the server's fault
@@ -31,6 +34,9 @@ const kinds = {
   "/problem/sign-again": "sign-again",
   "/problem/enrolment-code": "code",
   "/problem/no-challenge": "none",
+  "/problem/no-device": "no-device",
+  "/problem/no-self-service": "managed",
+  "/problem/locked": "barred",
 };
 
 async function troubleOf(response) {

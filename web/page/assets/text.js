@@ -20,6 +20,12 @@ export function trouble(err) {
       return "This link is not good, or not any more: it can be used once, and for a limited time. Ask for a new one.";
     case "none":
       return "This device has no such request to answer.";
+    case "no-device":
+      return "That device has been removed already.";
+    case "managed":
+      return managed;
+    case "barred":
+      return "The account is locked. Ask your administrator.";
     case "busy":
       return "Too many tries. Wait a little, then try again.";
     case "otp":
@@ -79,6 +85,8 @@ const long = new Intl.DateTimeFormat(undefined, {
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
 export const time = (date) => (Number.isNaN(date.getTime()) ? "" : long.format(date));
 
 export function shortTime(ms) {
@@ -105,6 +113,47 @@ export function lead(s, rung) {
   if (s.kind) return trouble(s);
   return rung ? "You are notified of sign-in requests, and they appear here." : "Sign-in requests appear here while this page is open.";
 }
+
+const kinds = { page: "Browser", native: "App", terminal: "Terminal", pipush: "privacyIDEA Authenticator" };
+
+// about says what a device is, and since when.
+export const about = (d) => `${kinds[d.kind] ?? "Device"}, since ${date.format(new Date(d.created))}`;
+
+// deviceState says what there is to say of a device in a word or two, and whether it is bad.
+export function deviceState(d) {
+  if (d.this) return ["This device", false];
+  if (d.suspended) return ["Suspended", true];
+  return d.gone ? ["Not reachable", true] : ["", false];
+}
+
+export const managed = "Your administrator adds and removes devices here.";
+export const looking = "Looking for your devices…";
+export const device = {
+  name: "Name of the device",
+  rename: "Rename",
+  renamed: (name) => `It is called “${name}” now.`,
+  lost: "I have lost it: replace it",
+  remove: "Remove it",
+  sure: (name) => `Remove “${name}”? It can then not approve your sign-ins any more.`,
+  keep: "Keep it",
+  removed: (name) => `“${name}” is removed.`,
+  here: "You are using it. To remove it, remove the account below.",
+};
+
+export const copy = "Copy the link";
+export const copied = "Copied";
+export const addition = {
+  title: "Add a device",
+  lead: "Scan this with the new device, or open the link there. Whoever opens it first approves your sign-ins from then on.",
+  expired: "This code has expired.",
+  done: (name) => `“${name}” is ready`,
+  doneLead: "It can approve your sign-ins from now on.",
+};
+export const replacement = {
+  title: (name) => `Replace “${name}”`,
+  lead: (name) => `Scan this with the new device, or open the link there. Then “${name}” is removed. Does somebody else have it? Go back and remove it now.`,
+  doneLead: (name) => `It can approve your sign-ins from now on, and “${name}” can not.`,
+};
 
 export const inBrowser = "In this browser; the key cannot be taken out of it.";
 export const behindPIN = "In this browser, encrypted with your PIN.";

@@ -1,9 +1,10 @@
-// The screen "account": rename it, remove it.
+// The screen "account": rename it, see to its devices, remove it.
 
 import { forget, leave, rename } from "../accounts.js";
 import { state } from "../wait.js";
 import * as text from "../text.js";
 import * as code from "./code.js";
+import * as devices from "./devices.js";
 import { $, fault, once, show } from "./screen.js";
 
 let current;
@@ -21,12 +22,15 @@ export function render(account) {
   for (const details of $("account").querySelectorAll("details")) details.open = false;
   code.hide();
   $("forget").hidden = true;
-  fault("account");
+  fault("remove");
+  devices.render(account);
 }
 
-// wire connects the controls. Done is called when the account is gone.
-export function wire(done) {
-  $("account").querySelector("form").onsubmit = (event) => {
+// wire connects the controls. Done is called when the account is gone, add to add a device to it, in
+// place of another if there is one.
+export function wire({ done, add }) {
+  devices.wire(add);
+  $("rename").onsubmit = (event) => {
     event.preventDefault();
     rename(current.id, $("label").value.trim());
   };
@@ -37,7 +41,7 @@ export function wire(done) {
       done();
     } catch (err) {
       // Without the server's word the device stays in its list, for an operator to remove.
-      fault("account", text.trouble(err));
+      fault("remove", text.trouble(err));
       $("forget").hidden = false;
     }
   });
