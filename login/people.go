@@ -28,6 +28,7 @@ type Devices interface {
 	RenameDevice(ctx context.Context, id, name string) error
 	RemoveUser(ctx context.Context, user string) error
 	NewEnrolment(ctx context.Context, e push.Enrolment) (code string, err error)
+	Enrolment(ctx context.Context, code string) (push.Enrolment, error)
 	Redeem(ctx context.Context, code string) (push.Enrolment, error)
 	NewPairing(ctx context.Context, user string, expires time.Time) (serial, credential string, err error)
 	Pair(ctx context.Context, serial, credential string, key []byte) (push.Pairing, error)
@@ -130,15 +131,20 @@ func (u *User) keep(t otp.Token, replaces string) error {
 	if slices.ContainsFunc(u.Tokens, func(old otp.Token) bool { return old.ID == t.ID || secretOf(old) == secretOf(t) }) {
 		return fs.ErrExist
 	}
-	limit := maxTokens
-	if replaces != "" && u.tokenOf(replaces) >= 0 {
-		limit++
-	}
-	if len(u.Tokens) >= limit {
+	if u.full(replaces) {
 		return refuse("user %q has %d tokens already: remove one first", u.Name, len(u.Tokens))
 	}
 	u.Tokens = append(u.Tokens, t)
 	return nil
+}
+
+// full reports whether the user can have no more tokens.
+func (u *User) full(replaces string) bool {
+	limit := maxTokens
+	if replaces != "" && u.tokenOf(replaces) >= 0 {
+		limit++
+	}
+	return len(u.Tokens) >= limit
 }
 
 // RemoveToken takes a token away; fs.ErrNotExist when the user has none of that ID. A
@@ -178,8 +184,8 @@ func (e *Engine) NewEnrolment(ctx context.Context, name, replaces string, valid 
 }
 
 // Enrol makes a device, and a token that it alone uses, for the user that an enrolment
-// code names. The code is used up; a code that is unknown, used or expired is
-// fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
+// code names. The code is used up, unless the device cannot be: push.ErrInvalid. A code that is
+// unknown, used or expired is fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
 //
 // A device that the new one replaces is removed last. A crash before that leaves both, of which
 // the user can remove one, and one during it a token that no device can use. Only who did not hear
@@ -189,10 +195,10 @@ func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.De
 	if d.Kind == push.PIPush {
 		return d, t, fmt.Errorf("%w: it has no OTP secret: see Pair", push.ErrInvalid)
 	}
-	if err := e.Devices.CheckDevice(d); err != nil { // before the code is used up
+	if err := e.Devices.CheckDevice(d); err != nil {
 		return d, t, err
 	}
-	enrolment, err := e.Devices.Redeem(ctx, code)
+	enrolment, err := e.Devices.Enrolment(ctx, code)
 	if err != nil {
 		return d, t, err
 	}
@@ -204,8 +210,20 @@ func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.De
 	if change.By, err = e.inviter(ctx, &u, enrolment.By); err != nil {
 		return d, t, err
 	}
-	old, err := e.userDevice(ctx, enrolment.User, enrolment.Replaces)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	devices, err := e.Devices.DevicesOf(ctx, enrolment.User)
+	if err != nil {
+		return d, t, err
+	}
+	var old push.Device
+	others := len(devices)
+	if i := find(devices, enrolment.Replaces); i >= 0 {
+		old = devices[i]
+		others--
+	}
+	if others >= push.MaxDevices || u.full(old.ID) {
+		return d, t, fmt.Errorf("%w: the user has %d devices and %d tokens, which is as many as may be: let one be removed, and open the link again", push.ErrInvalid, len(devices), len(u.Tokens))
+	}
+	if _, err := e.Devices.Redeem(ctx, code); err != nil {
 		return d, t, err
 	}
 	d.User, d.Created = enrolment.User, change.Time

@@ -128,19 +128,52 @@ func TestDevices_9_1_ReplacedWhereThereIsNoRoom(t *testing.T) {
 		if _, _, err := h.Invite(t.Context(), p.d, ""); err == nil || !strings.Contains(err.Error(), "remove one, or replace one") {
 			t.Errorf("the 21st: %v", err)
 		}
-		h.set(t, func(u *login.User) {
-			for n := range 12 {
-				other := u.Tokens[0]
-				other.ID, other.Device, other.Secret = string(rune('a'+n)), "", strings.Repeat(string(rune('A'+n)), 32)
-				u.Tokens = append(u.Tokens, other)
-			}
-		})
+		h.set(t, func(u *login.User) { fill(u, 12) })
 		h.added(t, p.invite(t, p.d.ID), "new")
 		devices, err := h.broker.DevicesOf(t.Context(), "alice")
 		if u := h.user(t, "alice"); err != nil || len(devices) != 20 || len(u.Tokens) != 32 {
 			t.Errorf("%d devices, %d tokens, %v", len(devices), len(u.Tokens), err)
 		}
 	})
+}
+
+// A code that there is no room to use is good when there is.
+func TestDevices_9_1_NoRoomLeavesTheCode(t *testing.T) {
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
+		for range 19 {
+			h.enrol(t, "alice")
+		}
+		code, err := h.NewEnrolment(t.Context(), "alice", "", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(want string) {
+			t.Helper()
+			if _, err := h.redeem(t, code, "new"); !errors.Is(err, push.ErrInvalid) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		}
+		refused("20 devices and 20 tokens")
+		if err := h.RemoveDevice(t.Context(), p.d, ""); err != nil {
+			t.Fatal(err)
+		}
+		h.set(t, func(u *login.User) { fill(u, 13) })
+		refused("19 devices and 32 tokens")
+		h.set(t, func(u *login.User) { u.Tokens = u.Tokens[:31] })
+		h.added(t, code, "new")
+		if _, err := h.redeem(t, code, "another"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("once more: %v", err)
+		}
+	})
+}
+
+// fill gives a user so many tokens more, at most 26.
+func fill(u *login.User, n int) {
+	for i := range n {
+		other := u.Tokens[0]
+		other.ID, other.Device, other.Secret = string(rune('a'+i)), "", strings.Repeat(string(rune('A'+i)), 32)
+		u.Tokens = append(u.Tokens, other)
+	}
 }
 
 func TestDevices_9_1_WhatEndsACodeOfADevice(t *testing.T) {

@@ -53,6 +53,25 @@ func enrolmentKey(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Enrolment returns what a code is for and leaves it as it is. What Redeem does not take is
+// fs.ErrNotExist here too.
+func (b *Broker) Enrolment(ctx context.Context, code string) (Enrolment, error) {
+	e, err := b.Enrolments.Get(ctx, enrolmentKey(code))
+	if err == nil && !time.Now().Before(e.Expires) {
+		err = fs.ErrNotExist
+	}
+	if err == nil && e.By != "" {
+		var by Device
+		if by, err = b.Device(ctx, e.By); err == nil && (by.Suspended || by.Invites != e.ID) {
+			err = fs.ErrNotExist
+		}
+	}
+	if err != nil {
+		return Enrolment{}, fmt.Errorf("push: look up enrolment: %w", err)
+	}
+	return e, nil
+}
+
 // Redeem uses a code up and returns what it is for. A code that is unknown, used or expired is
 // fs.ErrNotExist, and so is that of a device which has made another one since, has been removed or
 // is suspended.
