@@ -29,8 +29,9 @@
 // # How it is updated
 //
 // The service worker keeps all files of one version and serves the page from them. [Handler]
-// writes the version, which is the hash of all files, into sw.js. At each start the browser looks
-// whether sw.js has changed, and if so fetches all files anew, for the start after this one.
+// writes the version, which is the hash of all files and of the policy, into sw.js. At each start
+// the browser looks whether sw.js has changed, and if so fetches all files anew, for the start
+// after this one.
 package page
 
 import (
@@ -111,6 +112,7 @@ func load(c Config) map[string]file {
 	files := make(map[string]file)
 	list := []string{} // what a start without a network needs
 	version := sha256.New()
+	fmt.Fprintln(version, policy) // browsers keep it with each file
 	err := fs.WalkDir(assets, "assets", func(full string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -7,7 +7,8 @@ import { element } from "./screen.js";
 let place; // where it is shown
 let timer;
 
-// show shows an account's code there until hide, or another show.
+// show shows an account's code there until hide, another show, or another screen: a code that is
+// shown is one that no approval can use.
 export function show(at, account) {
   hide();
   place = at;
@@ -15,6 +16,7 @@ export function show(at, account) {
 }
 
 async function refresh(at, account) {
+  if (!at.parentElement.checkVisibility()) return hide();
   const { code, stays } = await typedCode(account);
   if (place !== at) return; // hidden meanwhile
   const seconds = Math.ceil(stays / 1000);
