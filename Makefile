@@ -32,7 +32,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 	@mkdir -p bin; race=; \
 	if [ "$$(go env CGO_ENABLED)" = 1 ] && echo 'int main(void) { return 0; }' | $$(go env CC) -x c -o bin/cc-works - 2>/dev/null; \
 	then race=-race; rm bin/cc-works; else echo "no C compiler: testing without the race detector"; fi; \
-	{ go test -v -tags $(TAGS) $$race -timeout 8m $(PACKAGES); echo "exit status of go test: $$?"; } | awk -f .ci/test.awk
+	{ go test -v -tags $(TAGS) $$race -timeout 18m $(PACKAGES); echo "exit status of go test: $$?"; } | awk -f .ci/test.awk
 
 bench: ## run all benchmarks
 	go test -tags $(TAGS) -run '^$$' -bench . -benchmem $(PACKAGES)
