@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"radpush/web"
+	"radpush/web/wire"
 )
 
 func newEnrolCommand(file *configFile) *cobra.Command {
@@ -66,11 +68,21 @@ func showEnrolment(c *cobra.Command, user string, e web.Enrolment) error {
 	if err := printQR(out, e.Link); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s. ", e.Link, user, e.Expires.Local().Format(time.DateTime))
+	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s.\n", e.Link, user, e.Expires.Local().Format(time.DateTime))
 	if err == nil && strings.HasPrefix(e.Link, "otpauth:") {
 		_, err = fmt.Fprintln(out, "Scan it with the privacyIDEA Authenticator.")
 	} else if err == nil {
-		_, err = fmt.Fprintf(out, "In a terminal:\n  radpush phone enrol '%s'\n", e.Link)
+		_, err = io.WriteString(out, howToEnrol(e.Link))
 	}
 	return err
+}
+
+// howToEnrol says what to do with an enrolment link. One that pins a certificate is for radpush's
+// own, which browsers do not trust.
+func howToEnrol(link string) string {
+	terminal := "In a terminal:\n  radpush phone enrol '" + link + "'\n"
+	if l, err := wire.ParseEnrolLink(link); err == nil && l.Pin != nil {
+		return terminal + "Phones do not trust radpush's own certificate: for their browsers, give it one with web.certificate\nor web.acme.\n"
+	}
+	return "On a phone, scan the QR code or open the link. " + terminal
 }

@@ -98,10 +98,10 @@ func showInvitation(out io.Writer, added wire.Invitation, old wire.Device) error
 	}
 	after := ""
 	if old.ID != "" {
-		after = fmt.Sprintf("%q is removed then. ", old.Name)
+		after = fmt.Sprintf(" %q is removed then.", old.Name)
 	}
-	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol with it until %s. %sIn a terminal:\n  radpush phone enrol '%s'\n",
-		added.Link, added.Expires.Local().Format(time.TimeOnly), after, added.Link)
+	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol with it until %s.%s\n%s",
+		added.Link, added.Expires.Local().Format(time.TimeOnly), after, howToEnrol(added.Link))
 	return err
 }
 
