@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,58 +16,16 @@ import (
 	"radpush/push"
 	"radpush/push/apns"
 	"radpush/push/apns/apnstest"
+	"radpush/push/standin"
 )
 
 const hold = 30 * time.Second
-
-// pipes is a network in memory: it works in virtual time.
-type pipes struct {
-	accept chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-
-	mu     sync.Mutex
-	dialed int
-}
-
-func newPipes() *pipes { return &pipes{accept: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) Dial(ctx context.Context, _, address string) (net.Conn, error) {
-	p.mu.Lock()
-	p.dialed++
-	p.mu.Unlock()
-	here, there := net.Pipe()
-	select {
-	case p.accept <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.accept:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A world is Apple's service, a Ringer that reaches it, and one phone.
 type world struct {
 	*apns.Ringer
 	service *apnstest.Service
-	network *pipes
+	network *standin.Pipes
 	phone   *apnstest.Phone
 	device  push.Device
 }
@@ -78,7 +34,7 @@ type world struct {
 func test(t *testing.T, fn func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{network: newPipes()}
+		w := &world{network: standin.NewPipes()}
 		var err error
 		if w.service, err = apnstest.Start(w.network, "https://api.push.apple.com"); err != nil {
 			t.Fatal(err)
@@ -184,8 +140,8 @@ func TestRinger_2_1_AnAppIsRungAndWithdrawn(t *testing.T) {
 		if string(n.Payload) != withdrawn || n.PushType != "background" || n.Priority != 5 || n.CollapseID != c.ID || n.Expires.Unix() != c.Expires.Unix() {
 			t.Errorf("withdrawn with %s, %+v", n.Payload, n)
 		}
-		if p := w.phone.Posts(); p[0].Proto != "HTTP/2.0" || w.network.dialed != 1 {
-			t.Errorf("%s, %d connections; one with HTTP/2 is enough", p[0].Proto, w.network.dialed)
+		if p := w.phone.Posts(); p[0].Proto != "HTTP/2.0" || len(w.network.Dialed()) != 1 {
+			t.Errorf("%s, %d connections; one with HTTP/2 is enough", p[0].Proto, len(w.network.Dialed()))
 		}
 	})
 }
@@ -278,7 +234,7 @@ func TestRinger_CheckNamesEveryFault(t *testing.T) {
 			t.Errorf("%v; want %q, too", err, want)
 		}
 	}
-	s, err := apnstest.Start(newPipes(), "https://api.push.apple.com")
+	s, err := apnstest.Start(standin.NewPipes(), "https://api.push.apple.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +282,7 @@ func TestRinger_9_1_ATokenIsHexadecimal(t *testing.T) {
 				says(t, err, "64 to 200 hexadecimal digits", w.phone.Token[:20])
 			}
 		}
-		if n := len(w.phone.Posts()) + w.network.dialed; n != 0 {
+		if n := len(w.phone.Posts()) + len(w.network.Dialed()); n != 0 {
 			t.Errorf("%d requests or connections", n)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 
 	"radpush/push"
 	"radpush/push/apns/apnstest"
+	"radpush/push/standin"
 )
 
 func TestRinger_9_5_AnAddressThatIsGoneIsTold(t *testing.T) {
@@ -43,9 +44,9 @@ func TestRinger_2_16_WhatPassesIsTriedAgain(t *testing.T) {
 		"too many":  apnstest.Refuse(429, "TooManyRequests"),
 		"error":     apnstest.Refuse(500, "InternalServerError"),
 		"overload":  apnstest.Refuse(503, "ServiceUnavailable"),
-		"proxy":     apnstest.Body(502, "text/html", "<html>bad gateway</html>"),
+		"proxy":     standin.Body(502, "text/html", "<html>bad gateway</html>"),
 		"goes away": apnstest.GoAway,
-		"reset":     apnstest.Reset,
+		"reset":     standin.Reset,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -64,7 +65,7 @@ func TestRinger_2_16_WhatPassesIsTriedAgain(t *testing.T) {
 
 func TestRinger_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
-		w.phone.Next(apnstest.Hang)
+		w.phone.Next(standin.Hang)
 		if took, err := w.ring(t, challenge()); err != nil || took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("one hangs: %v after %v", err, took)
 		}
@@ -74,14 +75,14 @@ func TestRinger_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 		if says(t, err, "503 ServiceUnavailable", w.phone.Token[:20]); took > 4*time.Second {
 			t.Errorf("all fail: after %v", took)
 		}
-		w.phone.Next(apnstest.Hang, apnstest.Hang, apnstest.Hang, apnstest.Hang)
+		w.phone.Next(standin.Hang, standin.Hang, standin.Hang, standin.Hang)
 		took, err = w.ring(t, challenge())
 		if says(t, err, "no answer within 5s; this server has to reach https://api.push.apple.com", w.phone.Token[:20]); took > 25*time.Second {
 			t.Errorf("all hang: after %v", took)
 		}
 		c := challenge()
 		c.Expires = time.Now().Add(2 * time.Second)
-		w.phone.Next(apnstest.Hang)
+		w.phone.Next(standin.Hang)
 		if took, err = w.ring(t, c); !errors.Is(err, context.DeadlineExceeded) || took > 2*time.Second {
 			t.Errorf("the challenge ends: %v after %v", err, took)
 		}
@@ -111,7 +112,7 @@ func TestRinger_2_16_ADeadConnectionIsLeft(t *testing.T) {
 		dead := new(atomic.Bool)
 		w.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := w.network.Dial(ctx, network, address)
-			if w.network.dialed > 1 {
+			if len(w.network.Dialed()) > 1 {
 				return c, err
 			}
 			return mute{c, dead}, err
@@ -120,8 +121,8 @@ func TestRinger_2_16_ADeadConnectionIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		dead.Store(true)
-		if took, err := w.ring(t, challenge()); err != nil || took > 17*time.Second || w.network.dialed != 2 {
-			t.Errorf("%v after %v, %d connections", err, took, w.network.dialed)
+		if took, err := w.ring(t, challenge()); err != nil || took > 17*time.Second || len(w.network.Dialed()) != 2 {
+			t.Errorf("%v after %v, %d connections", err, took, len(w.network.Dialed()))
 		}
 		dead.Store(false)
 		if _, err := w.ring(t, challenge()); err != nil {
@@ -163,10 +164,10 @@ func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 		"renewals":    {apnstest.Refuse(429, "TooManyProviderTokenUpdates"), "another server uses a key of this team"},
 		"size":        {apnstest.Refuse(413, "PayloadTooLarge"), "413 PayloadTooLarge"},
 		"redirect":    {elsewhere, "307: redirects are not followed"},
-		"page":        {apnstest.Body(404, "text/html", "<html>secret</html>"), "404"},
-		"other JSON":  {apnstest.Body(400, "application/json", `{"reason":["secret"],"timestamp":"secret","StatusCode":200}`), "400"},
-		"own words":   {apnstest.Body(400, "application/json", `{"reason":"secret\n\u001b[31m"}`), "400"},
-		"no end":      {apnstest.Body(400, "application/json", `{"reason":"`+strings.Repeat("x", 1<<20)), "400"},
+		"page":        {standin.Body(404, "text/html", "<html>secret</html>"), "404"},
+		"other JSON":  {standin.Body(400, "application/json", `{"reason":["secret"],"timestamp":"secret","StatusCode":200}`), "400"},
+		"own words":   {standin.Body(400, "application/json", `{"reason":"secret\n\u001b[31m"}`), "400"},
+		"no end":      {standin.Body(400, "application/json", `{"reason":"`+strings.Repeat("x", 1<<20)), "400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -183,7 +184,7 @@ func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 // A status that comes with a page instead of JSON is not lost.
 func TestRinger_2_16_AProxysErrorKeepsItsStatus(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
-		page := apnstest.Body(502, "text/html", "<html>bad gateway</html>")
+		page := standin.Body(502, "text/html", "<html>bad gateway</html>")
 		w.phone.Next(page, page, page, page)
 		_, err := w.ring(t, challenge())
 		says(t, err, "apns: ring: 502", w.phone.Token[:20])

@@ -10,10 +10,11 @@ import (
 
 	"radpush/push/fcm"
 	"radpush/push/fcm/fcmtest"
+	"radpush/push/standin"
 )
 
 func TestParseCredentials(t *testing.T) {
-	s, err := fcmtest.Start(newPipes(), "https://fcm.googleapis.com")
+	s, err := fcmtest.Start(standin.NewPipes(), "https://fcm.googleapis.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestParseCredentials(t *testing.T) {
 }
 
 func TestCredentials_9_4_AreNotSaid(t *testing.T) {
-	s, err := fcmtest.Start(newPipes(), "https://fcm.googleapis.com")
+	s, err := fcmtest.Start(standin.NewPipes(), "https://fcm.googleapis.com")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,58 +14,16 @@ import (
 	"radpush/push"
 	"radpush/push/fcm"
 	"radpush/push/fcm/fcmtest"
+	"radpush/push/standin"
 )
 
 const hold = 30 * time.Second
-
-// pipes is a network in memory: it works in virtual time.
-type pipes struct {
-	accept chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-
-	mu     sync.Mutex
-	dialed int
-}
-
-func newPipes() *pipes { return &pipes{accept: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) Dial(ctx context.Context, _, address string) (net.Conn, error) {
-	p.mu.Lock()
-	p.dialed++
-	p.mu.Unlock()
-	here, there := net.Pipe()
-	select {
-	case p.accept <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.accept:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A world is Google's service, a Ringer that reaches it, and one phone.
 type world struct {
 	*fcm.Ringer
 	service *fcmtest.Service
-	network *pipes
+	network *standin.Pipes
 	phone   *fcmtest.Phone
 	device  push.Device
 }
@@ -76,7 +32,7 @@ type world struct {
 func test(t *testing.T, fn func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{network: newPipes()}
+		w := &world{network: standin.NewPipes()}
 		var err error
 		if w.service, err = fcmtest.Start(w.network, "https://fcm.googleapis.com"); err != nil {
 			t.Fatal(err)
@@ -182,8 +138,8 @@ func TestRinger_2_1_AnAppIsRungAndWithdrawn(t *testing.T) {
 		if len(m.Data) != 1 || m.Data["withdraw"] != c.ID || m.Priority != "normal" || m.TTL != hold*2/3 {
 			t.Errorf("withdrawn with %+v", m)
 		}
-		if p := w.phone.Posts(); p[0].Proto != "HTTP/2.0" || w.network.dialed != 1 || w.service.Asked() != 1 {
-			t.Errorf("%s, %d connections, %d access tokens; one of each is enough", p[0].Proto, w.network.dialed, w.service.Asked())
+		if p := w.phone.Posts(); p[0].Proto != "HTTP/2.0" || len(w.network.Dialed()) != 1 || w.service.Asked() != 1 {
+			t.Errorf("%s, %d connections, %d access tokens; one of each is enough", p[0].Proto, len(w.network.Dialed()), w.service.Asked())
 		}
 	})
 }
@@ -290,8 +246,8 @@ func TestRinger_9_1_ATokenIsPrintable(t *testing.T) {
 				w.says(t, err, "1 to 4096 printable ASCII characters")
 			}
 		}
-		if w.network.dialed != 0 {
-			t.Errorf("%d connections", w.network.dialed)
+		if len(w.network.Dialed()) != 0 {
+			t.Errorf("%d connections", len(w.network.Dialed()))
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"radpush/push"
 	"radpush/push/fcm/fcmtest"
+	"radpush/push/standin"
 )
 
 func TestRinger_9_5_AnAddressThatIsGoneIsTold(t *testing.T) {
@@ -45,8 +46,8 @@ func TestRinger_2_16_WhatPassesIsTriedAgain(t *testing.T) {
 	for name, trouble := range map[string]http.HandlerFunc{
 		"error":    fcmtest.Refuse(500, "INTERNAL", "INTERNAL"),
 		"overload": unavailable,
-		"proxy":    fcmtest.Body(502, "text/html", "<html>bad gateway</html>"),
-		"reset":    fcmtest.Reset,
+		"proxy":    standin.Body(502, "text/html", "<html>bad gateway</html>"),
+		"reset":    standin.Reset,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -94,7 +95,7 @@ func TestRinger_2_16_GoogleSaysHowLongToWait(t *testing.T) {
 func TestRinger_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
 		for _, next := range []func(...http.HandlerFunc){w.service.NextToken, w.phone.Next} {
-			next(fcmtest.Hang)
+			next(standin.Hang)
 			if took, err := w.ring(t, challenge()); err != nil || took < 5*time.Second || took > 6*time.Second {
 				t.Errorf("one hangs: %v after %v", err, took)
 			}
@@ -104,14 +105,14 @@ func TestRinger_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 		if w.says(t, err, "503 Service Unavailable"); took > 4*time.Second {
 			t.Errorf("all fail: after %v", took)
 		}
-		w.phone.Next(fcmtest.Hang, fcmtest.Hang, fcmtest.Hang, fcmtest.Hang)
+		w.phone.Next(standin.Hang, standin.Hang, standin.Hang, standin.Hang)
 		took, err = w.ring(t, challenge())
 		if w.says(t, err, "no answer within 5s; this server has to reach https://fcm.googleapis.com and https://fcm.googleapis.com/token"); took > 25*time.Second {
 			t.Errorf("all hang: after %v", took)
 		}
 		c := challenge()
 		c.Expires = time.Now().Add(2 * time.Second)
-		w.phone.Next(fcmtest.Hang)
+		w.phone.Next(standin.Hang)
 		if took, err = w.ring(t, c); !errors.Is(err, context.DeadlineExceeded) || took > 2*time.Second {
 			t.Errorf("the challenge ends: %v after %v", err, took)
 		}
@@ -128,7 +129,7 @@ func TestRinger_2_16_NobodyWaitsForTheAccessTokenOfOthers(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
 		hang := make([]http.HandlerFunc, 100)
 		for i := range hang {
-			hang[i] = fcmtest.Hang
+			hang[i] = standin.Hang
 		}
 		w.service.NextToken(hang...)
 		var all sync.WaitGroup
@@ -193,7 +194,7 @@ func TestRinger_2_16_ADeadConnectionIsLeft(t *testing.T) {
 		dead := new(atomic.Bool)
 		w.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := w.network.Dial(ctx, network, address)
-			if w.network.dialed > 1 {
+			if len(w.network.Dialed()) > 1 {
 				return c, err
 			}
 			return mute{c, dead}, err
@@ -202,8 +203,8 @@ func TestRinger_2_16_ADeadConnectionIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		dead.Store(true)
-		if took, err := w.ring(t, challenge()); err != nil || took > 17*time.Second || w.network.dialed != 2 {
-			t.Errorf("%v after %v, %d connections", err, took, w.network.dialed)
+		if took, err := w.ring(t, challenge()); err != nil || took > 17*time.Second || len(w.network.Dialed()) != 2 {
+			t.Errorf("%v after %v, %d connections", err, took, len(w.network.Dialed()))
 		}
 	})
 }
@@ -239,14 +240,14 @@ func TestRinger_2_16_ARefusalSaysWhatToDo(t *testing.T) {
 		"third party": {fcmtest.Refuse(401, "UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR"), "401 THIRD_PARTY_AUTH_ERROR: the device is Apple's or a browser"},
 		"permission":  {fcmtest.Refuse(403, "PERMISSION_DENIED", ""), "check that the Firebase Cloud Messaging API is enabled"},
 		"project":     {fcmtest.Refuse(404, "NOT_FOUND", ""), `404 Not Found: check that project "example-signin" exists`},
-		"message": {fcmtest.Body(400, "application/json", `{"error":{"status":"INVALID_ARGUMENT","message":"secret","details":[
+		"message": {standin.Body(400, "application/json", `{"error":{"status":"INVALID_ARGUMENT","message":"secret","details":[
 			{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"INVALID_ARGUMENT"},
 			{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"message.android.ttl","description":"secret"}]}]}}`), "400 Bad Request"},
 		"redirect":       {elsewhere, "307 Temporary Redirect: redirects are not followed"},
-		"redirect, JSON": {fcmtest.Body(302, "application/json", `{"name":"secret"}`), "302 Found: redirects are not followed"},
-		"page":           {fcmtest.Body(418, "text/html", "<html>secret</html>"), "418"},
-		"no JSON":        {fcmtest.Body(200, "text/html", "<html>secret</html>"), "not one of FCM"},
-		"no end":         {fcmtest.Body(400, "application/json", strings.Repeat(" ", 1<<20)+"{}"), "400 Bad Request"},
+		"redirect, JSON": {standin.Body(302, "application/json", `{"name":"secret"}`), "302 Found: redirects are not followed"},
+		"page":           {standin.Body(418, "text/html", "<html>secret</html>"), "418"},
+		"no JSON":        {standin.Body(200, "text/html", "<html>secret</html>"), "not one of FCM"},
+		"no end":         {standin.Body(400, "application/json", strings.Repeat(" ", 1<<20)+"{}"), "400 Bad Request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -266,10 +267,10 @@ func TestRinger_2_16_ARefusalOfTheOAuthServerSaysWhatToDo(t *testing.T) {
 		want   string
 	}{
 		"key":      {fcmtest.RefuseToken(400, "invalid_grant"), "the OAuth server: 400 invalid_grant: check that the service account and its key still exist"},
-		"page":     {fcmtest.Body(403, "text/html", "<html>secret</html>"), "the OAuth server: 403 Forbidden"},
+		"page":     {standin.Body(403, "text/html", "<html>secret</html>"), "the OAuth server: 403 Forbidden"},
 		"redirect": {elsewhere, "the OAuth server: 307 Temporary Redirect"},
-		"no JSON":  {fcmtest.Body(200, "text/html", "<html>secret</html>"), "the OAuth server answered something else than a token"},
-		"no token": {fcmtest.Body(200, "application/json", `{"expires_in":3600}`), "the OAuth server answered something else than a token"},
+		"no JSON":  {standin.Body(200, "text/html", "<html>secret</html>"), "the OAuth server answered something else than a token"},
+		"no token": {standin.Body(200, "application/json", `{"expires_in":3600}`), "the OAuth server answered something else than a token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"radpush/push"
 	"radpush/push/ntfy"
 	"radpush/push/ntfy/ntfytest"
+	"radpush/push/standin"
 )
 
 const (
@@ -23,41 +22,6 @@ const (
 	token = "tk_agq2r2c5w3n8d4yjh6"
 	page  = "https://radpush.example.com:8443/app/"
 )
-
-// pipes is a network in memory: it works in virtual time.
-type pipes struct {
-	accept chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.accept <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("connection refused")}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.accept:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A world is a server and who publishes there.
 type world struct {
@@ -69,7 +33,7 @@ type world struct {
 func test(t *testing.T, fn func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		network := &pipes{accept: make(chan net.Conn), closed: make(chan struct{})}
+		network := standin.NewPipes()
 		server, err := ntfytest.Start(network, "https://ntfy.example.com")
 		if err != nil {
 			t.Fatal(err)

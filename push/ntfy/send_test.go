@@ -11,6 +11,7 @@ import (
 
 	"radpush/push/ntfy"
 	"radpush/push/ntfy/ntfytest"
+	"radpush/push/standin"
 )
 
 // says wants an error that says what to do, and nothing that is secret.
@@ -31,8 +32,8 @@ func TestBell_2_16_WhatPassesIsTriedAgain(t *testing.T) {
 	for name, trouble := range map[string]http.HandlerFunc{
 		"too many": ntfytest.Refuse(42901),
 		"error":    ntfytest.Refuse(50001),
-		"proxy":    ntfytest.Body(502, "text/html", "<html>secret words</html>"),
-		"reset":    ntfytest.Reset,
+		"proxy":    standin.Body(502, "text/html", "<html>secret words</html>"),
+		"reset":    standin.Reset,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -68,11 +69,11 @@ func TestBell_WhatDoesNotPassIsToldWithWhatToDo(t *testing.T) {
 		"403 Forbidden (ntfy's error 40301): this account, or anybody":               func(w *world) { w.Token = "" },
 		"400 Bad Request (ntfy's error 40010): the server does not take the topic":   func(w *world) { w.server.Next(ntfytest.Refuse(40010)) },
 		"413 Request Entity Too Large (ntfy's error 41303): shorten the name":        func(w *world) { w.server.Next(ntfytest.Refuse(41303)) },
-		"404 Not Found: check that the URL is that of an ntfy server":                func(w *world) { w.server.Next(ntfytest.Body(404, "text/html", "secret words")) },
-		"200 OK: the answer is not ntfy's: check that the URL":                       func(w *world) { w.server.Next(ntfytest.Body(200, "text/html", "<html>log in, secret words</html>")) },
-		"200 OK: the answer is not ntfy's: check that":                               func(w *world) { w.server.Next(ntfytest.Body(200, "application/json", `{"error":"secret words"}`)) },
-		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) { w.server.Next(ntfytest.Body(302, "text/plain", "https://secret.example/")) },
-		"418 I'm a teapot: the server does not take the message":                     func(w *world) { w.server.Next(ntfytest.Body(418, "text/plain", "secret words")) },
+		"404 Not Found: check that the URL is that of an ntfy server":                func(w *world) { w.server.Next(standin.Body(404, "text/html", "secret words")) },
+		"200 OK: the answer is not ntfy's: check that the URL":                       func(w *world) { w.server.Next(standin.Body(200, "text/html", "<html>log in, secret words</html>")) },
+		"200 OK: the answer is not ntfy's: check that":                               func(w *world) { w.server.Next(standin.Body(200, "application/json", `{"error":"secret words"}`)) },
+		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) { w.server.Next(http.RedirectHandler("https://secret.example/", 302).ServeHTTP) },
+		"418 I'm a teapot: the server does not take the message":                     func(w *world) { w.server.Next(standin.Body(418, "text/plain", "secret words")) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
@@ -94,18 +95,18 @@ func TestBell_WhatDoesNotPassIsToldWithWhatToDo(t *testing.T) {
 
 func TestBell_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
-		w.server.Next(ntfytest.Hang)
+		w.server.Next(standin.Hang)
 		if took, err := w.ring(t, false); err != nil || took < 5*time.Second || took > 6*time.Second {
 			t.Errorf("one hangs: %v after %v", err, took)
 		}
-		w.server.Next(ntfytest.Hang, ntfytest.Hang, ntfytest.Hang, ntfytest.Hang)
+		w.server.Next(standin.Hang, standin.Hang, standin.Hang, standin.Hang)
 		took, err := w.ring(t, false)
 		if says(t, err, "no answer within 5s; this server has to reach https://ntfy.example.com"); took > 24*time.Second {
 			t.Errorf("all hang: after %v", took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		w.server.Next(ntfytest.Hang)
+		w.server.Next(standin.Hang)
 		start := time.Now()
 		if err := w.Bell(topic).Ring(ctx, challenge(), false); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
 			t.Errorf("the challenge ends: %v after %v", err, time.Since(start))
@@ -125,7 +126,7 @@ func TestBell_2_16_EachTryAndAllTriesEnd(t *testing.T) {
 // What is longer than any of ntfy's answers is not read to its end.
 func TestBell_AnswersAreBounded(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
-		w.server.Next(ntfytest.Body(200, "application/json", `{"event":"message","title":"`+strings.Repeat("x", 1<<20)+`"}`))
+		w.server.Next(standin.Body(200, "application/json", `{"event":"message","title":"`+strings.Repeat("x", 1<<20)+`"}`))
 		_, err := w.ring(t, false)
 		says(t, err, "the answer is not ntfy's")
 	})

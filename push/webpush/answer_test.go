@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"radpush/push"
+	"radpush/push/standin"
 	"radpush/push/webpush/webpushtest"
 )
 
@@ -35,7 +36,7 @@ func TestRinger_2_16_AServiceThatFailsForAMomentIsTriedAgain(t *testing.T) {
 		"500":             {[]http.HandlerFunc{webpushtest.Status(500)}, 250 * time.Millisecond, 500 * time.Millisecond},
 		"HTML 502":        {[]http.HandlerFunc{webpushtest.HTML(502, "<h1>Bad Gateway</h1>")}, 250 * time.Millisecond, 500 * time.Millisecond},
 		"three times":     {[]http.HandlerFunc{webpushtest.Status(500), abort, webpushtest.Status(503)}, 1750 * time.Millisecond, 3500 * time.Millisecond},
-		"no answer":       {[]http.HandlerFunc{webpushtest.Hang}, 5250 * time.Millisecond, 5500 * time.Millisecond},
+		"no answer":       {[]http.HandlerFunc{standin.Hang}, 5250 * time.Millisecond, 5500 * time.Millisecond},
 		"429 for 7 s":     {[]http.HandlerFunc{webpushtest.Status(429, "Retry-After", "7")}, 7250 * time.Millisecond, 7500 * time.Millisecond},
 		"429 for a while": {[]http.HandlerFunc{webpushtest.Status(429, "Retry-After", "soon")}, 250 * time.Millisecond, 500 * time.Millisecond},
 		"406 of Windows":  {[]http.HandlerFunc{webpushtest.Status(406)}, 250 * time.Millisecond, 500 * time.Millisecond},
@@ -95,12 +96,12 @@ func TestRinger_2_16_NoTryOutlivesTheChallenge(t *testing.T) {
 	test(t, func(t *testing.T, w *world) {
 		c := challenge()
 		c.Expires = time.Now().Add(8 * time.Second)
-		w.browser.Next(webpushtest.Hang, webpushtest.Hang)
+		w.browser.Next(standin.Hang, standin.Hang)
 		if took, err := w.ring(t, c); !errors.Is(err, context.DeadlineExceeded) || took != 8*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
 		// Somebody has answered while a try waits, or between two.
-		for _, first := range []http.HandlerFunc{webpushtest.Hang, webpushtest.Status(503, "Retry-After", "20")} {
+		for _, first := range []http.HandlerFunc{standin.Hang, webpushtest.Status(503, "Retry-After", "20")} {
 			w.browser.Next(first)
 			ctx, cancel := context.WithCancel(t.Context())
 			start := time.Now()
@@ -153,7 +154,7 @@ func TestRinger_AServiceThatCannotBeReached(t *testing.T) {
 		w.service.Close()
 		_, err := w.ring(t, challenge())
 		says(t, err, "fcm.googleapis.com: dial tcp: connection refused; this server has to reach port 443 there, without a proxy", w.browser)
-		if n := len(w.network.dialed); n != 4 {
+		if n := len(w.network.Dialed()); n != 4 {
 			t.Errorf("dialled %d times", n)
 		}
 	})

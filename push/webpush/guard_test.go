@@ -234,8 +234,8 @@ func TestRinger_NoProxyIsUsed(t *testing.T) {
 		if _, err := w.ring(t, challenge()); err != nil {
 			t.Error(err)
 		}
-		if !slices.Equal(w.network.dialed, []string{"fcm.googleapis.com:443"}) {
-			t.Errorf("dialled %q", w.network.dialed)
+		if !slices.Equal(w.network.Dialed(), []string{"fcm.googleapis.com:443"}) {
+			t.Errorf("dialled %q", w.network.Dialed())
 		}
 	})
 }

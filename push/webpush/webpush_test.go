@@ -8,68 +8,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"radpush/push"
+	"radpush/push/standin"
 	"radpush/push/webpush"
 	"radpush/push/webpush/webpushtest"
 )
 
 const hold = 30 * time.Second
 
-// pipes is a network in memory: it works in virtual time.
-type pipes struct {
-	accept chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-
-	mu     sync.Mutex
-	dialed []string
-}
-
-func newPipes() *pipes { return &pipes{accept: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) Dial(ctx context.Context, _, address string) (net.Conn, error) {
-	p.mu.Lock()
-	p.dialed = append(p.dialed, address)
-	p.mu.Unlock()
-	here, there := net.Pipe()
-	select {
-	case p.accept <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.accept:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // A world is a push service, a Ringer that reaches it, and one device.
 type world struct {
 	*webpush.Ringer
 	service *webpushtest.Service
-	network *pipes
+	network *standin.Pipes
 	browser *webpushtest.Subscription
 	device  push.Device
 }
@@ -78,7 +34,7 @@ type world struct {
 func test(t *testing.T, fn func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{network: newPipes()}
+		w := &world{network: standin.NewPipes()}
 		var err error
 		if w.service, err = webpushtest.Start(w.network, "https://fcm.googleapis.com"); err != nil {
 			t.Fatal(err)
@@ -187,8 +143,8 @@ func TestRinger_2_1_ABrowserIsRungAndWithdrawn(t *testing.T) {
 		if string(withdrawn.Text) != `{"withdraw":"`+c.ID+`"}` || withdrawn.Urgency != "normal" || withdrawn.Topic != rung.Topic {
 			t.Errorf("withdrawn with %s, %+v; the topic was %q", withdrawn.Text, withdrawn, rung.Topic)
 		}
-		if p := w.browser.Posts(); p[0].Proto != "HTTP/2.0" || len(w.network.dialed) != 1 {
-			t.Errorf("%s, connections to %q; one with HTTP/2 is enough", p[0].Proto, w.network.dialed)
+		if p := w.browser.Posts(); p[0].Proto != "HTTP/2.0" || len(w.network.Dialed()) != 1 {
+			t.Errorf("%s, connections to %q; one with HTTP/2 is enough", p[0].Proto, w.network.Dialed())
 		}
 	})
 }

@@ -15,36 +15,27 @@ package fcmtest
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"sync"
 	"time"
+
+	"radpush/push/standin"
 )
 
 // A Service is FCM and OAuth at one origin, with one Firebase project.
 type Service struct {
-	Origin      string         // "https://127.0.0.1:40123"
-	RootCAs     *x509.CertPool // whom to trust to believe its certificate
-	Credentials []byte         // JSON of a service account
+	*standin.Server
+	Credentials []byte // JSON of a service account
 
 	account account
-	server  http.Server
-	served  sync.WaitGroup
 
 	mu     sync.Mutex
 	phones map[string]*Phone    // by token
@@ -56,41 +47,19 @@ type Service struct {
 // Start serves on a listener until Close. The origin is what clients call it; "" stands for
 // the listener's address.
 func Start(l net.Listener, origin string) (*Service, error) {
-	if origin == "" {
-		origin = "https://" + l.Addr().String()
-	}
-	u, err := url.Parse(origin)
+	server, err := standin.New(l, origin)
 	if err != nil {
-		return nil, fmt.Errorf("fcmtest: origin: %w", err)
+		return nil, err
 	}
-	pair, err := certificate(u.Hostname())
-	if err != nil {
-		return nil, fmt.Errorf("fcmtest: make certificate: %w", err)
-	}
-	s := &Service{Origin: origin, RootCAs: x509.NewCertPool(), phones: make(map[string]*Phone), access: make(map[string]time.Time)}
+	s := &Service{Server: server, phones: make(map[string]*Phone), access: make(map[string]time.Time)}
 	if err := s.makeAccount(); err != nil {
 		return nil, fmt.Errorf("fcmtest: make service account: %w", err)
 	}
-	s.RootCAs.AddCert(pair.Leaf)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /v1/projects/{project}/messages:send", s.send)
-	s.server = http.Server{
-		Handler:           mux,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true}, // over a net.Pipe both ends would write at once
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // broken handshakes are meant
-	}
-	s.served.Go(func() { s.server.ServeTLS(l, "", "") })
+	s.Serve(&http.Server{Handler: mux, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100}})
 	return s, nil
-}
-
-// Close breaks all connections off.
-func (s *Service) Close() error {
-	err := s.server.Close()
-	s.served.Wait()
-	return err
 }
 
 // makeAccount makes the service account and its file.
@@ -116,31 +85,6 @@ func (s *Service) makeAccount() error {
 		"token_uri":      s.account.tokenURL,
 	})
 	return err
-}
-
-func certificate(host string) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: host},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(24 * time.Hour),
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		template.IPAddresses = []net.IP{addr.AsSlice()}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	leaf, err := x509.ParseCertificate(der)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
 const maxBody = 64 << 10 // octets
@@ -203,20 +147,5 @@ func Refuse(code int, status, name string, headers ...string) http.HandlerFunc {
 		refuse(w, code, status, "What was sent: "+string(body), map[string]any{ // it must not get into a log
 			"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": name,
 		})
-	}
-}
-
-// Hang is an answer that never comes.
-func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-
-// Reset breaks the stream off (RFC 9113, section 5.4.2).
-func Reset(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-
-// Body is an answer in the words of something that is not Google.
-func Body(code int, contentType, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(code)
-		io.WriteString(w, body)
 	}
 }

@@ -14,35 +14,24 @@ package webpushtest
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"strconv"
 	"sync"
 	"time"
+
+	"radpush/push/standin"
 )
 
 // A Service is a push service over TLS.
 type Service struct {
-	Origin  string         // of its endpoints: "https://127.0.0.1:40123"
-	RootCAs *x509.CertPool // whom to trust to believe its certificate
-
-	server http.Server
-	served sync.WaitGroup
+	*standin.Server // at the origin of its endpoints
 
 	mu            sync.Mutex
 	subscriptions map[string]*Subscription // by the last part of the endpoint's path
@@ -51,62 +40,15 @@ type Service struct {
 // Start serves on a listener until Close. The origin is what clients call it; "" stands for
 // the listener's address.
 func Start(l net.Listener, origin string) (*Service, error) {
-	if origin == "" {
-		origin = "https://" + l.Addr().String()
-	}
-	u, err := url.Parse(origin)
+	server, err := standin.New(l, origin)
 	if err != nil {
-		return nil, fmt.Errorf("webpushtest: origin: %w", err)
+		return nil, err
 	}
-	pair, err := certificate(u.Hostname())
-	if err != nil {
-		return nil, fmt.Errorf("webpushtest: make certificate: %w", err)
-	}
-	s := &Service{Origin: origin, RootCAs: x509.NewCertPool(), subscriptions: make(map[string]*Subscription)}
-	s.RootCAs.AddCert(pair.Leaf)
+	s := &Service{Server: server, subscriptions: make(map[string]*Subscription)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /push/{id}", s.push)
-	s.server = http.Server{
-		Handler:           mux,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true}, // over a net.Pipe both ends would write at once
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},                                     // as others do (RFC 9113, section 6.5.2)
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // broken handshakes are meant
-	}
-	s.served.Go(func() { s.server.ServeTLS(l, "", "") })
+	s.Serve(&http.Server{Handler: mux, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100}}) // as others do (RFC 9113, section 6.5.2)
 	return s, nil
-}
-
-// Close breaks all connections off.
-func (s *Service) Close() error {
-	err := s.server.Close()
-	s.served.Wait()
-	return err
-}
-
-func certificate(host string) (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: host},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(24 * time.Hour),
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		template.IPAddresses = []net.IP{addr.AsSlice()}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	leaf, err := x509.ParseCertificate(der)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
 // maxBody is what a service must accept, and this one accepts no more (RFC 8030, section 7.2).
@@ -177,9 +119,6 @@ func refuse(w http.ResponseWriter, status int, reason string) {
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"reason": reason})
 }
-
-// Hang is an answer that never comes.
-func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 // Status is a bare answer; headers are names and values in turn.
 func Status(status int, headers ...string) http.HandlerFunc {
