@@ -205,10 +205,19 @@ func (b *tab) text() string {
 	return eval[string](b, `document.querySelector("main")?.innerText ?? ""`)
 }
 
-// tap taps an element with a finger.
+// tap taps an element with a finger; if the page puts another in its place just then, that one.
 func (b *tab) tap(selector string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.WaitEnabled(chromedp.CSS(selector)), chromedp.Tap(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for at := chromedp.CSS(selector); ; {
+		switch err := chromedp.Do(ctx, chromedp.WaitVisible(at), chromedp.WaitEnabled(at), chromedp.Tap(at)); {
+		case err == nil:
+			return
+		case !strings.Contains(err.Error(), "Could not find node"):
+			b.t.Fatal(err)
+		}
+	}
 }
 
 // decide taps what answers a request, as a person does: not before it could be read. It returns

@@ -280,6 +280,22 @@ func TestPush_2_6_ByKeyboard(t *testing.T) {
 	want(t, verdict, login.Accept, login.Approved)
 }
 
+// Who is on an account, by keyboard or finger, stays there while its state changes.
+func TestFocusStaysOnAnAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := browse(t, w)
+	b.enrol("alice")
+	eval[any](b, `document.querySelector("#accounts button").focus()`)
+	b.expect("net::ERR")
+	w.stop()
+	b.screen("home", "No connection")
+	w.start(t)
+	b.screen("home", "Ready")
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.screen("account")
+}
+
 // Two windows of one browser: one asks the server, both show the request; when one is closed the
 // other goes on.
 func TestPush_2_1_TwoWindows(t *testing.T) {

@@ -22,7 +22,9 @@ export function render(accounts, recent, push, open) {
   $("pulse").classList.toggle("bad", best.kind !== undefined);
 
   bell(push);
-  $("accounts").replaceChildren(...accounts.map((a, i) => row(a, states[i], open)));
+  const list = accounts.map((a, i) => row(a, states[i], open));
+  const have = $("accounts").children;
+  if (list.length !== have.length || list.some((li, i) => li !== have[i])) $("accounts").replaceChildren(...list);
   $("recent").hidden = recent.length === 0;
   $("more").hidden = all || recent.length <= few;
   $("requests").replaceChildren(...recent.slice(0, all ? undefined : few).map(past));
@@ -37,11 +39,21 @@ function bell({ offered, failed }) {
   $("bell-text").textContent = { default: text.offer, denied: text.blocked }[permission] ?? text.noNotifications;
 }
 
+const rows = new Map(); // of accounts: a finger and the focus stay on one while its state changes
+
 function row(account, state, open) {
-  const words = element("span", "text", element("b", "", text.label(account)), element("small", "", text.under(account)));
-  const button = element("button", "", words, element("small", state === "waiting" ? "good" : state.kind ? "bad" : "", text.state(state)), icon("next"));
-  button.onclick = () => open(account.id);
-  return element("li", "", button);
+  if (!rows.has(account.id)) {
+    const button = element("button", "", element("span", "text", element("b", ""), element("small", "")), element("small", ""), icon("next"));
+    button.onclick = () => open(account.id);
+    rows.set(account.id, element("li", "", button));
+  }
+  const li = rows.get(account.id);
+  const [label, under, now] = li.querySelectorAll("b, small");
+  label.textContent = text.label(account);
+  under.textContent = text.under(account);
+  now.textContent = text.state(state);
+  now.className = state === "waiting" ? "good" : state.kind ? "bad" : "";
+  return li;
 }
 
 const icons = { approved: ["good", "check"], "not-me": ["bad", "cross"], mistake: ["bad", "cross"] };
