@@ -334,12 +334,8 @@ func (m meanwhile) Update(ctx context.Context, key string, fn func(*login.User) 
 
 func TestDevices_9_3_EnrolledWhileTheUserIsRemoved(t *testing.T) {
 	withPhone(t, func(t *testing.T, h *house, p *phone) {
-		code, err := h.NewEnrolment(t.Context(), "alice", "", time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
 		other := onDisk(t, h.disk)
-		h.Users = meanwhile{h.Users, new(sync.Once), func() { other.redeem(t, code, "new") }}
+		h.Users = meanwhile{h.Users, new(sync.Once), func() { other.enrol(t, "alice") }}
 		if err := h.RemoveUser(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
