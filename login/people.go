@@ -74,8 +74,13 @@ func (e *Engine) User(ctx context.Context, name string) (User, error) {
 	return e.Users.Get(ctx, UserKey(name))
 }
 
-// RemoveUser removes a user with all tokens and devices.
+// RemoveUser removes a user with all tokens and devices. The devices go first: a crash leaves a
+// user who can be removed again, and no device that the next user of this name would have. They
+// go last, too, for what has enrolled meanwhile.
 func (e *Engine) RemoveUser(ctx context.Context, name string) error {
+	if err := e.Devices.RemoveUser(ctx, UserKey(name)); err != nil {
+		return err
+	}
 	err := e.update(ctx, name, func(*User) (*User, error) { return nil, nil })
 	if err != nil {
 		return err
@@ -188,8 +193,8 @@ func (e *Engine) NewEnrolment(ctx context.Context, name, replaces string, valid 
 // unknown, used or expired is fs.ErrNotExist. The token's secret is in the result and nowhere else in clear.
 //
 // A device that the new one replaces is removed last. A crash before that leaves both, of which
-// the user can remove one, and one during it a token that no device can use. Only who did not hear
-// the reply has a device less, and needs another code.
+// the user can remove one, and one during it an old one that can approve nothing. Only who did not
+// hear the reply has a device less, and needs another code.
 func (e *Engine) Enrol(ctx context.Context, code string, d push.Device) (push.Device, otp.Token, error) {
 	var t otp.Token
 	if d.Kind == push.PIPush {
@@ -257,18 +262,17 @@ func (e *Engine) RemoveDevice(ctx context.Context, d push.Device, by string) err
 	return e.recordDevice(ctx, d.User, change)
 }
 
+// dropDevice removes the token first: what a crash leaves is a device that can approve nothing, and
+// can be removed again.
 func (e *Engine) dropDevice(ctx context.Context, d push.Device) error {
-	if err := e.Devices.RemoveDevice(ctx, d.ID); err != nil {
-		return err
-	}
 	err := e.update(ctx, d.User, func(u *User) (*User, error) {
 		u.Tokens = slices.DeleteFunc(u.Tokens, func(t otp.Token) bool { return t.Device == d.ID })
 		return u, nil
 	})
-	if errors.Is(err, fs.ErrNotExist) { // the user went first
-		return nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the user went first
+		return err
 	}
-	return err
+	return e.Devices.RemoveDevice(ctx, d.ID)
 }
 
 // SuspendDevice has a device rung no more, and its answers refused, or ends that. A code of

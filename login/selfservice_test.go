@@ -230,15 +230,10 @@ func TestDevices_9_1_ACodeIsRedeemedOnceOnTwoServers(t *testing.T) {
 func TestDevices_9_1_ReplacedWhileTheStoreFails(t *testing.T) {
 	for last, done := 0, false; !done; last++ {
 		withPhone(t, func(t *testing.T, h *house, p *phone) {
-			code, writes := p.invite(t, p.d.ID), 0
-			h.disk.Fail = func(string) error {
-				if writes++; writes > last {
-					return errors.New("the disk is full")
-				}
-				return nil
-			}
+			code := p.invite(t, p.d.ID)
+			writes := h.failAfter(last)
 			next, err := h.redeem(t, code, "new")
-			done = err == nil && writes == last
+			done = err == nil && *writes == last
 			h.disk.Fail = nil
 			h = onDisk(t, h.disk)
 			if done {
@@ -249,10 +244,10 @@ func TestDevices_9_1_ReplacedWhileTheStoreFails(t *testing.T) {
 			}
 			devices, _ := h.broker.DevicesOf(t.Context(), "alice")
 			able := p
-			if !slices.ContainsFunc(devices, func(d push.Device) bool { return d.ID == p.d.ID }) {
-				if able = next; err != nil {
-					t.Errorf("failed at write %d: the old device has gone, and the new one was told %v", last+1, err)
-				}
+			if err == nil {
+				able = next
+			} else if !slices.ContainsFunc(devices, func(d push.Device) bool { return d.ID == p.d.ID }) {
+				t.Errorf("failed at write %d: the old device has gone, and the new one was told %v", last+1, err)
 			}
 			able.h = h
 			w := h.begin(t, attempt(""))
@@ -265,11 +260,89 @@ func TestDevices_9_1_ReplacedWhileTheStoreFails(t *testing.T) {
 					}
 				}
 			}
-			if devices, _ = h.broker.DevicesOf(t.Context(), "alice"); len(devices) != 1 {
-				t.Errorf("failed at write %d: %+v", last+1, devices)
-			}
+			h.wantDevices(t, "alice", able.d.Name)
 		})
 	}
+}
+
+// The store fails from each of the writes of a removal on. What is left can be removed, and no
+// token stays behind without its device.
+func TestDevices_9_3_RemovedWhileTheStoreFails(t *testing.T) {
+	for last, done := 0, false; !done; last++ {
+		withPhone(t, func(t *testing.T, h *house, p *phone) {
+			lost := h.added(t, p.invite(t, ""), "lost")
+			h.failAfter(last)
+			_, err := h.RemoveBy(t.Context(), p.d, lost.d.ID)
+			done = err == nil
+			h.disk.Fail = nil
+			if _, err := h.RemoveBy(t.Context(), p.d, lost.d.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+			h.wantDevices(t, "alice", "alice's phone")
+		})
+		if last > 10 {
+			t.Fatal("it never works")
+		}
+	}
+}
+
+// failAfter has the store take so many writes and no more, and counts what is tried.
+func (h *house) failAfter(last int) (writes *int) {
+	writes = new(int)
+	h.disk.Fail = func(string) error {
+		if *writes++; *writes > last {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}
+	return writes
+}
+
+// Whoever has the name of a user who was removed has none of that user's devices.
+func TestDevices_9_3_AUserRemovedWhileTheStoreFails(t *testing.T) {
+	for last, done := 0, false; !done; last++ {
+		withPhone(t, func(t *testing.T, h *house, p *phone) {
+			p.invite(t, "")
+			h.failAfter(last)
+			done = h.RemoveUser(t.Context(), "alice") == nil
+			h.disk.Fail = nil
+			if err := h.RemoveUser(t.Context(), "alice"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+			if _, err := h.AddUser(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			h.wantDevices(t, "alice")
+		})
+		if last > 10 {
+			t.Fatal("it never works")
+		}
+	}
+}
+
+// meanwhile are users, and what happens once before one of them is changed.
+type meanwhile struct {
+	login.Records[login.User]
+	first *sync.Once
+	do    func()
+}
+
+func (m meanwhile) Update(ctx context.Context, key string, fn func(*login.User) (*login.User, error)) error {
+	m.first.Do(m.do)
+	return m.Records.Update(ctx, key, fn)
+}
+
+func TestDevices_9_3_EnrolledWhileTheUserIsRemoved(t *testing.T) {
+	withPhone(t, func(t *testing.T, h *house, p *phone) {
+		other := onDisk(t, h.disk)
+		h.Users = meanwhile{h.Users, new(sync.Once), func() { other.enrol(t, "alice") }}
+		if err := h.RemoveUser(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if devices, err := h.broker.DevicesOf(t.Context(), "alice"); len(devices) > 0 || err != nil {
+			t.Errorf("left: %+v, %v", devices, err)
+		}
+	})
 }
 
 // Who holds a device of somebody else, or guesses, changes nothing.

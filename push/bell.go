@@ -41,35 +41,52 @@ func (b *Broker) wake(ctx context.Context, c *Challenge, devices []Device) {
 	}
 	ctx, over := context.WithDeadline(context.WithoutCancel(ctx), c.Expires)
 	b.running.Go(func() {
-		defer over()
 		bell, err := b.Bells.Bell(ctx, c.User)
 		if bell != nil {
-			b.running.Go(func() {
-				b.untilEnded(ctx, c.ID)
-				over()
-			})
+			heard := make(chan bool, 1)
+			if !b.attend(ctx, over, c.ID, bell, heard) {
+				return
+			}
 			err = bell.Ring(ctx, *c, page)
+			heard <- err == nil || ctx.Err() != nil // cut short, it may have been
 		}
 		if err != nil && ctx.Err() == nil {
 			b.log().Warn("push: ring bell", "user", c.User, "challenge", c.ID, "err", err)
-			return
 		}
-		if bell != nil {
-			<-ctx.Done()
-			b.silence(ctx, bell, c)
+		if bell == nil || err != nil {
+			over()
 		}
 	})
 }
 
-// untilEnded returns when a challenge has ended, with ctx, or when the Broker is closed.
-func (b *Broker) untilEnded(ctx context.Context, id string) {
+// attend has a goroutine wait for the end of the challenge, call over and, if the bell was heard,
+// withdraw it. It needs no deep stack, as who rings does: a challenge may be open for long. If it
+// has ended already, attend calls over itself and returns false.
+func (b *Broker) attend(ctx context.Context, over context.CancelFunc, id string, bell Bell, heard <-chan bool) bool {
 	changed := b.Challenges.Watch(ctx, id)
-	for {
-		if c, err := b.look(ctx, id); err == nil && c.Outcome != Open {
-			return
+	if b.ended(ctx, id) {
+		over()
+		return false
+	}
+	b.running.Go(func() {
+		b.untilEnded(ctx, id, changed)
+		over()
+		if <-heard {
+			b.silence(ctx, bell, id)
 		}
+	})
+	return true
+}
+
+// untilEnded returns when a challenge that is watched has ended, with ctx, or when the Broker is
+// closed.
+func (b *Broker) untilEnded(ctx context.Context, id string, changed <-chan struct{}) {
+	for {
 		select {
 		case <-changed:
+			if b.ended(ctx, id) {
+				return
+			}
 		case <-ctx.Done():
 			return
 		case <-b.closing():
@@ -78,16 +95,21 @@ func (b *Broker) untilEnded(ctx context.Context, id string) {
 	}
 }
 
+func (b *Broker) ended(ctx context.Context, id string) bool {
+	c, err := b.look(ctx, id)
+	return err == nil && c.Outcome != Open
+}
+
 // silence withdraws a bell, unless the challenge is open: then this server ends before it, and
 // the next one takes it over.
-func (b *Broker) silence(ctx context.Context, bell Bell, c *Challenge) {
+func (b *Broker) silence(ctx context.Context, bell Bell, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawWithin)
 	defer cancel()
-	ended, err := b.look(ctx, c.ID)
-	if err == nil && ended.Outcome != Open {
-		err = bell.Withdraw(ctx, *ended)
+	c, err := b.look(ctx, id)
+	if err == nil && c.Outcome != Open {
+		err = bell.Withdraw(ctx, *c)
 	}
 	if err != nil {
-		b.log().Warn("push: withdraw bell", "user", c.User, "challenge", c.ID, "err", err)
+		b.log().Warn("push: withdraw bell", "challenge", id, "err", err)
 	}
 }

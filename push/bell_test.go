@@ -3,6 +3,7 @@ package push_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -257,6 +258,27 @@ func TestBell_2_10_NothingIsSentAfterTheEnd(t *testing.T) {
 		f.wantDid(t, "ring alice", "withdraw alice") // what may have been sent before
 		if f.cut != 1 {
 			t.Error("it goes on trying")
+		}
+	})
+}
+
+// A login may wait for long, and a hundred thousand at once. Who waits to withdraw a bell that has
+// rung is one goroutine with a small stack.
+func TestBell_2_5_WhatOneCostsWhileTheLoginWaits(t *testing.T) {
+	testBells(t, func(t *testing.T, s *server, f *belfry) {
+		const held = 500
+		_, before := memory()
+		for i := range held {
+			q := question()
+			q.User = fmt.Sprint("user", i)
+			s.enrol(t, q.User, "")
+			if _, err := s.Start(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if _, after := memory(); len(f.did) != held || after > before+6000*held {
+			t.Errorf("%d bells, %d octets of stack each", len(f.did), (int(after)-int(before))/held)
 		}
 	})
 }

@@ -61,14 +61,28 @@ func memory() (heap, stacks uint64) {
 }
 
 // BenchmarkHeld measures what a login costs that waits for its user: goroutine, stack,
-// timer and watch.
+// timer and watch, and what is left of what has rung the user.
 func BenchmarkHeld(b *testing.B) {
+	for name, c := range map[string]struct {
+		at    push.Address
+		bells push.Bells
+	}{
+		"asks": {},
+		"rung": {at: push.Address{Service: "apns", Token: "x"}},
+		"bell": {bells: new(belfry)},
+	} {
+		b.Run(name, func(b *testing.B) { benchmarkHeld(b, c.at, c.bells) })
+	}
+}
+
+func benchmarkHeld(b *testing.B, at push.Address, bells push.Bells) {
 	const held = 100_000
 	s := boltServer(b)
+	s.Bells = bells
 	_, spki := newKey(b)
 	user := func(i int) string { return fmt.Sprint("user", i) }
 	parallel(held, func(i int) {
-		d := push.Device{User: user(i), Name: "phone", Kind: "terminal", Key: spki}
+		d := push.Device{User: user(i), Name: "phone", Kind: "native", Key: spki, Address: at}
 		if _, err := s.AddDevice(context.Background(), d); err != nil {
 			b.Error(err)
 		}

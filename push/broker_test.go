@@ -485,6 +485,39 @@ func TestPush_2_16_ADeviceThatAsksMeanwhileIsReached(t *testing.T) {
 	})
 }
 
+// A login may wait for long, and a hundred thousand at once.
+func TestPush_2_5_NothingIsKeptOfARingThatHasEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes time.Duration
+		fails error
+		waits time.Duration // until the user answers
+	}{
+		"reached":                       {takes: time.Second, waits: 2 * time.Second},
+		"out of reach":                  {takes: time.Second, fails: errors.New("service is down"), waits: 2 * time.Second},
+		"under way when the login ends": {takes: time.Hour},
+	} {
+		test(t, func(t *testing.T, s *server) {
+			s.ringers["apns"].takes, s.ringers["apns"].fails = c.takes, c.fails
+			s.enrol(t, "alice", "apns")
+			p := s.enrol(t, "alice", "")
+			done := s.ask(t.Context(), question())
+			if n := s.Ringing(); n != 1 {
+				t.Errorf("%s: %d challenges are rung for", name, n)
+			}
+			time.Sleep(c.waits)
+			if n := s.Ringing(); c.waits > 0 && n != 0 {
+				t.Errorf("%s: %d are kept while the login waits", name, n)
+			}
+			p.answer(t, s, push.Approved)
+			<-done
+			synctest.Wait()
+			if n := s.Ringing(); n != 0 {
+				t.Errorf("%s: %d are kept", name, n)
+			}
+		})
+	}
+}
+
 func TestPush_2_16_ARingDoesNotOutliveItsChallenge(t *testing.T) {
 	test(t, func(t *testing.T, s *server) {
 		s.enrol(t, "alice", "apns")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,27 +17,30 @@ const withdrawWithin = 5 * time.Second
 // When the last device has turned out to be out of reach, the challenge is undelivered
 // (statement 2.16), unless one has asked this server for it meanwhile. Stop ends the rings, but
 // for the bell's, which otherwise end when the challenge expires; it is nil if there are none.
+// When all have ended nothing is kept of them: the login may wait for long.
 func (b *Broker) ring(ctx context.Context, c *Challenge, devices []Device) (stop context.CancelFunc) {
 	b.wake(ctx, c, devices)
-	reach := new(atomic.Int64) // devices that may have been reached
+	rung := slices.DeleteFunc(slices.Clone(devices), func(d Device) bool { return d.Address.Service == "" }) // which asks for itself
+	if len(rung) == 0 {
+		return nil
+	}
+	ctx, stop = context.WithDeadline(ctx, c.Expires)
+	reach, left := new(atomic.Int64), new(atomic.Int64) // devices that may have been reached, and rings
 	reach.Store(int64(len(devices)))
-	for _, d := range devices {
-		if d.Address.Service == "" {
-			continue // it asks for itself
-		}
-		if stop == nil {
-			ctx, stop = context.WithDeadline(ctx, c.Expires)
-			b.reach.Store(c.ID, reach)
-			context.AfterFunc(ctx, func() { b.reach.Delete(c.ID) })
-		}
+	left.Store(int64(len(rung)))
+	b.reach.Store(c.ID, reach)
+	for _, d := range rung {
 		b.running.Go(func() {
 			err := b.ringOne(ctx, c, d)
-			if err == nil || ctx.Err() != nil {
-				return
+			if err != nil && ctx.Err() == nil {
+				b.log().Warn("push: ring device", "device", d.ID, "service", d.Address.Service, "challenge", c.ID, "err", err)
+				if reach.Add(-1) == 0 {
+					b.undelivered(ctx, c.ID)
+				}
 			}
-			b.log().Warn("push: ring device", "device", d.ID, "service", d.Address.Service, "challenge", c.ID, "err", err)
-			if reach.Add(-1) == 0 {
-				b.undelivered(ctx, c.ID)
+			if left.Add(-1) == 0 {
+				b.reach.Delete(c.ID)
+				stop()
 			}
 		})
 	}

@@ -37,7 +37,7 @@ type deviceAPI struct {
 	pages     limits // for files of the page, by address: a phone asks for some 70 at its first visit
 	enrolling limits // tries of codes, by address
 	devices   limits // signed requests, by device
-	changes   limits // of a user's devices by one of them, by user
+	changes   limits // of a user's devices by one of them, but for removals, by user
 }
 
 // keysKept is how many addresses, and devices, have their tries counted.
@@ -236,6 +236,8 @@ func (a *deviceAPI) removeAddress(ctx context.Context, _ *struct{}) (*struct{}, 
 
 func (a *deviceAPI) leave(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	d := signer(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+	defer cancel()
 	err := a.Engine.RemoveDevice(ctx, d, d.Name)
 	if err == nil {
 		a.Log.Info("web: device removed", "user", d.User, "device", d.ID, "name", d.Name, "by", d.ID, "from", from(ctx))

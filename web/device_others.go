@@ -52,7 +52,7 @@ func (a *deviceAPI) renameDevice(ctx context.Context, in *struct {
 	ID   string `path:"id" maxLength:"1400" doc:"The device, as the list names it."`
 	Body wire.Rename
 }) (*struct{}, error) {
-	return nil, a.change(ctx, in.ID, func(ctx context.Context, by push.Device, id string) error {
+	return nil, a.counted(ctx, in.ID, func(ctx context.Context, by push.Device, id string) error {
 		return a.Engine.RenameBy(ctx, by, id, plainName(in.Body.Name))
 	})
 }
@@ -70,7 +70,7 @@ func (a *deviceAPI) removeDevice(ctx context.Context, in *struct {
 }
 
 func (a *deviceAPI) invite(ctx context.Context, in *body[wire.InvitationRequest]) (out *body[wire.Invitation], err error) {
-	err = a.change(ctx, in.Body.Replaces, func(ctx context.Context, by push.Device, replaces string) error {
+	err = a.counted(ctx, in.Body.Replaces, func(ctx context.Context, by push.Device, replaces string) error {
 		code, expires, err := a.Engine.Invite(ctx, by, replaces)
 		if err != nil {
 			return err
@@ -84,14 +84,20 @@ func (a *deviceAPI) invite(ctx context.Context, in *body[wire.InvitationRequest]
 	return out, err
 }
 
-// change runs what changes the devices of the user of the device that asks; encoded is the other
-// device, or "". Whoever has stolen a device can fill neither the store nor the activity.
-func (a *deviceAPI) change(ctx context.Context, encoded string, work func(ctx context.Context, by push.Device, id string) error) error {
-	by := signer(ctx)
-	if wait := a.changes.take(by.User, time.Now()); wait > 0 {
+// counted is change for what can be done without end: whoever has stolen a device can fill neither
+// the store nor the activity. To remove one is not counted, and nobody can keep the owner from it.
+func (a *deviceAPI) counted(ctx context.Context, encoded string, work func(ctx context.Context, by push.Device, id string) error) error {
+	if wait := a.changes.take(signer(ctx).User, time.Now()); wait > 0 {
 		retry := http.Header{"Retry-After": {strconv.Itoa(int(wait/time.Second) + 1)}}
 		return huma.ErrorWithHeaders(wire.NewProblem(http.StatusTooManyRequests, sayTooMany), retry)
 	}
+	return a.change(ctx, encoded, work)
+}
+
+// change runs what changes the devices of the user of the device that asks; encoded is the other
+// device, or "".
+func (a *deviceAPI) change(ctx context.Context, encoded string, work func(ctx context.Context, by push.Device, id string) error) error {
+	by := signer(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
 	defer cancel()
 	id, err := decodeID(encoded)

@@ -198,7 +198,8 @@ func TestDevices_9_1_LockedAccount(t *testing.T) {
 	}
 }
 
-// Who holds a stolen device can fill neither the store nor the activity.
+// Who holds a stolen device can fill neither the store nor the activity, nor keep the owner from
+// removing it.
 func TestDevices_9_1_CodesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -235,6 +236,7 @@ func TestDevices_9_1_CodesAreLimited(t *testing.T) {
 			t.Errorf("%d codes are kept, want one of each device", kept)
 		}
 		d.send(t, "PATCH", wire.PathDeviceOf(d.id), wire.Rename{Name: "x"}).want(t, 429)
+		d.send(t, "DELETE", wire.PathDeviceOf(second.id), nil).want(t, 204)
 		d.send(t, "GET", wire.PathDevices, nil).want(t, 200)
 		w.raw(t, "bob").invite(t, "")
 	})

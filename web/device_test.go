@@ -567,7 +567,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 }
 
-// hangsUp is an engine whose device hangs up while it answers.
+// hangsUp is an engine whose device hangs up while it answers or leaves.
 type hangsUp struct {
 	web.Engine
 	hangUp context.CancelFunc
@@ -579,6 +579,14 @@ func (e hangsUp) Answer(ctx context.Context, a push.Answer) (push.Result, error)
 		return "", ctx.Err()
 	}
 	return e.Engine.Answer(ctx, a)
+}
+
+func (e hangsUp) RemoveDevice(ctx context.Context, d push.Device, by string) error {
+	e.hangUp()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return e.Engine.RemoveDevice(ctx, d, by)
 }
 
 func TestAnswerIsFinishedWithoutTheDevice(t *testing.T) {
@@ -594,4 +602,14 @@ func TestAnswerIsFinishedWithoutTheDevice(t *testing.T) {
 	if v := <-verdict; v.Reason != login.DeniedMistake {
 		t.Errorf("the login ended with %+v", v)
 	}
+}
+
+func TestDeviceLeavesThoughItHangsUp(t *testing.T) {
+	w := newWorld(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	w.server.Engine = hangsUp{w.engine, hangUp}
+	d := w.raw(t, "alice")
+	r := d.sign(t, wire.NewStamp(d.id), request(t, "DELETE", wire.PathDevice, nil))
+	do(t, d.transport, r.WithContext(ctx)).want(t, 204)
+	d.send(t, "GET", wire.PathDevices, nil).problem(t, 401, wire.NotAuthentic)
 }

@@ -20,8 +20,9 @@
 // clock has passed the start.
 //
 // A device may list, rename, add, replace and remove the devices of its own user, as far as the
-// operator lets it; another user's are as if they were not there. What it changes is limited by
-// user, so that whoever has stolen a device fills nothing.
+// operator lets it; another user's are as if they were not there. What it adds and renames is
+// limited by user, so that whoever has stolen a device fills nothing; what it removes is not, so
+// that the owner can always remove that one.
 //
 // # The authenticator page
 //

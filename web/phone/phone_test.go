@@ -123,7 +123,6 @@ func TestWaitGoesOn(t *testing.T) {
 	})
 }
 
-// What does not get better by itself ends Wait.
 // A proxy that takes ETags away, or changes them, is not asked without a pause.
 func TestWaitBehindAProxyThatChangesETags(t *testing.T) {
 	for _, etag := range []string{"", `"changed"`} {
@@ -144,6 +143,7 @@ func TestWaitBehindAProxyThatChangesETags(t *testing.T) {
 	}
 }
 
+// What does not get better by itself ends Wait.
 func TestWaitGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPhone(t, func(*http.Request) (*http.Response, error) { return problem(401, wire.NotAuthentic) })
