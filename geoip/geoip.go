@@ -51,7 +51,7 @@ func (d *Database) read() error {
 	}
 	reader, err := geoip2.OpenBytes(b)
 	if err != nil {
-		return fmt.Errorf("%s is no database of places: %w", d.file, err)
+		return fmt.Errorf("%s is no database in MaxMind's format, an unpacked .mmdb file: %w", d.file, err)
 	}
 	if _, err := reader.City(netip.IPv4Unspecified()); errors.As(err, new(geoip2.InvalidMethodError)) {
 		return fmt.Errorf("%s is of the kind %q: a database of cities or countries is needed", d.file, reader.Metadata().DatabaseType)

@@ -59,9 +59,9 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"empty":         {nil, "is no database of places"},
-		"text":          {[]byte("organization: Example Ltd\n"), "is no database of places"},
-		"cut off":       {good[:len(good)/2], "is no database of places"},
+		"empty":         {nil, "is no database in MaxMind's format"},
+		"text":          {[]byte("organization: Example Ltd\n"), "is no database in MaxMind's format"},
+		"cut off":       {good[:len(good)/2], "is no database in MaxMind's format"},
 		"other numbers": {geoiptest.Database(t, "GeoLite2-ASN", nil), `of the kind "GeoLite2-ASN": a database of cities or countries is needed`},
 		"unheard of":    {geoiptest.Database(t, "Weather", nil), `does not support the "Weather" database type`},
 	} {

@@ -65,6 +65,7 @@ func (a *deviceAPI) handler() http.Handler {
 	mux.Handle(wire.Prefix, a.signed(calls))
 	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", openapi))
 	mux.HandleFunc("GET /enrol", toPage)
+	mux.HandleFunc("GET /{$}", toPage)
 	mux.HandleFunc("GET /healthz", a.health)
 	if a.Grids != nil {
 		a.addGridPages(mux)

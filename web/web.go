@@ -133,8 +133,8 @@ const (
 // pagePrefix is where the authenticator page stands.
 const pagePrefix = "/app/"
 
-// toPage is what an enrolment link opens in a browser. The code in its fragment goes along (RFC
-// 9110, section 10.2.2); the address is relative, because a proxy may have put us below a path.
+// toPage is what an enrolment link opens in a browser, and the server's bare name. The code in the
+// link's fragment goes along (RFC 9110, section 10.2.2); the address is relative, because a proxy may have put us below a path.
 func toPage(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Location", strings.TrimPrefix(pagePrefix, "/"))
 	w.WriteHeader(http.StatusSeeOther)

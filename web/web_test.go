@@ -268,7 +268,8 @@ func TestHeadersForBrowsers(t *testing.T) {
 		"/enrol":            "",
 		"/healthz":          "text/plain; charset=utf-8",
 		"/openapi.json":     "application/openapi+json",
-		"/":                 "application/problem+json",
+		"/":                 "",
+		"/nothing":          "application/problem+json",
 		wire.PathChallenges: "application/problem+json",
 	} {
 		got := do(t, web.InProcess(w.handler), request(t, "GET", path, nil))
@@ -285,8 +286,10 @@ func TestHeadersForBrowsers(t *testing.T) {
 		}
 	}
 	// A browser takes the fragment of the link along; what it gets to, package page tests.
-	if got := do(t, web.InProcess(w.handler), request(t, "GET", "/enrol", nil)).want(t, 303); got.header.Get("Location") != "app/" {
-		t.Errorf("an enrolment link leads to %q", got.header.Get("Location"))
+	for _, path := range []string{"/enrol", "/"} {
+		if got := do(t, web.InProcess(w.handler), request(t, "GET", path, nil)).want(t, 303); got.header.Get("Location") != "app/" {
+			t.Errorf("%s leads to %q", path, got.header.Get("Location"))
+		}
 	}
 }
 

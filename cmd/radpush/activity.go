@@ -35,7 +35,7 @@ metrics.`,
 	flags := c.Flags()
 	flags.StringVar(&f.User, "user", "", "rows of this user")
 	flags.StringVar(&f.Client, "client", "", "rows of this RADIUS client")
-	flags.TextVar(&since, "since", Duration(0), "rows of the last `time`, such as 90m or 7d")
+	flags.Var(&since, "since", "rows of the last `time`, such as 90m or 7d")
 	flags.IntVarP(&f.Limit, "limit", "n", 50, "at most so many rows")
 	flags.Lookup("since").DefValue = "" // 0s is no limit, so the help is not to tell it
 	c.RegisterFlagCompletionFunc("user", completeUsers(file))

@@ -89,7 +89,7 @@ func (d *decoder) checkSMS(s *SMS, mail *email.Sender) {
 }
 
 // described adds what a package finds wrong with its section: a fault for each of the errors
-// that it has joined, whose words may begin with the section's name.
+// that it has joined, whose words may begin with the section's name and what the package did.
 func (d *decoder) described(path string, err error) {
 	faults := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -100,7 +100,7 @@ func (d *decoder) described(path string, err error) {
 		for section := range strings.SplitSeq(path, ".") {
 			message = strings.TrimPrefix(message, section+": ")
 		}
-		d.fault(path, "%s", message)
+		d.fault(path, "%s", strings.TrimPrefix(message, "check: "))
 	}
 }
 

@@ -50,7 +50,7 @@ func (d *decoder) faultAt(t *token.Token, path, message string) {
 }
 
 func (d *decoder) finding(path, format string, args ...any) Fault {
-	f := Fault{Line: 1, Column: 1, Path: path, Message: fmt.Sprintf(format, args...)}
+	f := Fault{Line: 1, Column: 1, Path: path, Message: withoutUser(fmt.Sprintf(format, args...))}
 	for near := path; near != ""; near = parentPath(near) {
 		if at := d.places[near]; at != nil {
 			f.Line, f.Column = at.Line, at.Column

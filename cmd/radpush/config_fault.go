@@ -91,16 +91,21 @@ func printable(s string) string {
 }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(secret|password)["']?\s*:(\s|$)`)
+	secretKey = regexp.MustCompile(`(?i)(secret|password|token)["']?\s*:(\s|$)`)
+	userInfo  = regexp.MustCompile(`://[^/\s@]*@`) // of a URL: user and password
 	anyKey    = regexp.MustCompile(`^[\s-]*[{"']*[\w-]+["']?\s*:(\s|$)`)
 )
+
+const cut = "[secret]"
+
+// withoutUser returns text without the users and passwords that its URLs have.
+func withoutUser(s string) string { return userInfo.ReplaceAllLiteralString(s, "://"+cut+"@") }
 
 // withoutSecret returns a line with everything from a secret on cut off. It goes by the
 // text and not by what was parsed, because a syntax error may be on that line. A line
 // that seems to go on with a secret from above is taken for one.
 func withoutSecret(lines []string, i int) string {
-	const cut = "[secret]"
-	line := lines[i]
+	line := withoutUser(lines[i])
 	if at := secretKey.FindStringIndex(line); at != nil {
 		return strings.TrimRight(line[:at[1]], " \t") + " " + cut
 	}

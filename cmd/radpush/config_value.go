@@ -42,6 +42,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Set and Type make it a flag.
+func (d *Duration) Set(s string) error { return d.UnmarshalText([]byte(s)) }
+func (*Duration) Type() string         { return "duration" }
+
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 func (d Duration) String() string {

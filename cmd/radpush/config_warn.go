@@ -22,8 +22,12 @@ func (d *decoder) warnOfFactors(c *Config) {
 	if i := slices.IndexFunc(c.SMS.Args, withText.MatchString); i >= 0 {
 		d.warn(fmt.Sprintf("sms.args[%d]", i), "everybody on this machine can read the arguments of a running program: leave {{text}} to its standard input")
 	}
-	if w := c.Web; c.Grid.Link && w.Certificate == "" && w.ACME == "" && !w.Proxy && !d.anyBad("web") {
-		d.warn("grid.link", "browsers do not trust radpush's own certificate: give it one with web.certificate or web.acme")
+	if w := c.Web; w.Certificate == "" && w.ACME == "" && !w.Proxy && !d.anyBad("web") {
+		for path, on := range map[string]bool{"grid.link": c.Grid.Link, "webpush.subject": c.WebPush.Subject != ""} {
+			if on {
+				d.warn(path, "browsers do not trust radpush's own certificate: give it one with web.certificate or web.acme")
+			}
+		}
 	}
 	for i, client := range c.Clients {
 		path := fmt.Sprintf("clients[%d]", i)

@@ -14,7 +14,7 @@ import (
 
 func newEnrolCommand(file *configFile) *cobra.Command {
 	var (
-		valid time.Duration
+		valid = Duration(24 * time.Hour)
 		mail  bool
 		app   string
 		old   string
@@ -36,7 +36,7 @@ enrolled, and not before: a device that somebody else may have is better removed
 		Example: "  radpush enrol alice\n  radpush enrol alice --mail\n  radpush enrol alice --replace alice/K3ZK2V4QYBX5TTQH6KEGV7L2DA\n  radpush enrol alice --valid 15m --json\n  radpush enrol alice --app privacyidea --valid 15m",
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: completeUsers(file),
 	}
-	c.Flags().DurationVar(&valid, "valid", 24*time.Hour, "how long the code is good")
+	c.Flags().Var(&valid, "valid", "how long the code is good, 1m to 30d")
 	c.Flags().BoolVar(&mail, "mail", false, "mail the link to the user")
 	c.Flags().StringVar(&app, "app", "", `"privacyidea" for the privacyIDEA Authenticator`)
 	c.Flags().StringVar(&old, "replace", "", "remove the `device` with this ID when the new one has enrolled")
@@ -49,7 +49,7 @@ enrolled, and not before: a device that somebody else may have is better removed
 		if app != "" && app != "privacyidea" {
 			return fmt.Errorf("--app %s: only privacyidea is known", app)
 		}
-		e, err := o.NewEnrolment(c.Context(), args[0], web.EnrolmentRequest{Valid: int(valid / time.Second), Mail: mail, App: app, Replaces: old})
+		e, err := o.NewEnrolment(c.Context(), args[0], web.EnrolmentRequest{Valid: int(valid.Duration() / time.Second), Mail: mail, App: app, Replaces: old})
 		if err != nil || *asJSON {
 			return orJSON(c, e, err)
 		}
@@ -57,18 +57,22 @@ enrolled, and not before: a device that somebody else may have is better removed
 			_, err := fmt.Fprintf(c.OutOrStdout(), "Mailed to %s. One device can enrol with it until %s.\n", e.Mailed, e.Expires.Local().Format(time.DateTime))
 			return err
 		}
-		return showEnrolment(c, args[0], e)
+		return showEnrolment(c, args[0], e, old)
 	})
 	return c
 }
 
-// showEnrolment prints what the user needs, and what to do with it.
-func showEnrolment(c *cobra.Command, user string, e web.Enrolment) error {
+// showEnrolment prints what the user needs, and what to do with it. Old is the ID of the device that
+// is replaced, "" for none.
+func showEnrolment(c *cobra.Command, user string, e web.Enrolment, old string) error {
 	out := c.OutOrStdout()
 	if err := printQR(out, e.Link); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s.\n", e.Link, user, e.Expires.Local().Format(time.DateTime))
+	if old != "" {
+		old = fmt.Sprintf(" %s is removed then.", old)
+	}
+	_, err := fmt.Fprintf(out, "%s\n\nOne device can enrol for %s with it until %s.%s\n", e.Link, user, e.Expires.Local().Format(time.DateTime), old)
 	if err == nil && strings.HasPrefix(e.Link, "otpauth:") {
 		_, err = fmt.Fprintln(out, "Scan it with the privacyIDEA Authenticator.")
 	} else if err == nil {

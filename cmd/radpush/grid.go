@@ -39,7 +39,7 @@ func newGridEnrolCommand(file *configFile) *cobra.Command {
 	var (
 		size  int
 		link  bool
-		valid time.Duration
+		valid = Duration(24 * time.Hour)
 	)
 	c := &cobra.Command{
 		Use:   "enrol USER",
@@ -63,7 +63,7 @@ pattern. The page is that of web.url; the user's browser has to trust its certif
 	f := c.Flags()
 	f.IntVar(&size, "size", grid.MinSize, "cells a side of the grid: 5, 6 or 7")
 	f.BoolVar(&link, "link", false, "print a link for the user instead")
-	f.DurationVar(&valid, "valid", 24*time.Hour, "how long the link is good")
+	f.Var(&valid, "valid", "how long the link is good, 1m to 30d")
 	asJSON := f.Bool("json", false, "print the link as JSON")
 	c.RegisterFlagCompletionFunc("size", cobra.FixedCompletions([]string{"5", "6", "7"}, cobra.ShellCompDirectiveNoFileComp))
 	c.RunE = operate(file, func(c *cobra.Command, args []string, o *web.OperatorClient) error {
@@ -71,9 +71,9 @@ pattern. The page is that of web.url; the user's browser has to trust its certif
 			return fmt.Errorf("--size %d: 5, 6 or 7", size)
 		}
 		if !link && !*asJSON {
-			valid = time.Hour // for whoever sits here
+			valid = Duration(time.Hour) // for whoever sits here
 		}
-		l, err := o.NewLesson(c.Context(), args[0], size, valid)
+		l, err := o.NewLesson(c.Context(), args[0], size, valid.Duration())
 		switch {
 		case err != nil || *asJSON:
 			return orJSON(c, gridLink{l.Code, l.Link, l.Expires}, err)

@@ -114,7 +114,7 @@ enrol reads it from standard input.
 
 With --pin, or where the server demands it, the key file is locked with a PIN that every
 other command of "radpush phone" then asks for; $RADPUSH_PHONE_PIN answers it in scripts.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
 			path, err := key.Path()
 			if err != nil {
@@ -133,7 +133,7 @@ other command of "radpush phone" then asks for; $RADPUSH_PHONE_PIN answers it in
 			}
 			p, err := phone.Enrol(c.Context(), link, name)
 			if err != nil {
-				return err
+				return asTyped(c, err)
 			}
 			if pin || p.DemandsPIN {
 				err = choosePIN(c, p)
@@ -237,7 +237,7 @@ func newPhoneApproveCommand(key *keyFile) *cobra.Command {
 		Short: "Let the login in",
 		Long: `Approve lets the login in. Where the request has numbers, --number is the one that the
 sign-in shows; another one rejects it.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: answerOpen(key, func() (decision, error) { return decision{push.Approved, number}, nil }),
 	}
 	c.Flags().StringVar(&number, "number", "", "the number that the sign-in shows")
@@ -252,7 +252,7 @@ func newPhoneDenyCommand(key *keyFile) *cobra.Command {
 		Long: `Deny keeps the login out. "not-me" says that somebody else tries to sign in: it counts as
 a wrong passcode and keeps whoever it was away for a while. "mistake" says that it was you,
 and harms nobody.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: answerOpen(key, func() (decision, error) {
 			switch reason {
 			case "not-me":

@@ -193,7 +193,7 @@ func withDevices(key *keyFile, run func(*cobra.Command, []string, *phone.Phone, 
 		if err != nil {
 			return err
 		}
-		return run(c, args, p, all)
+		return asTyped(c, run(c, args, p, all))
 	}
 }
 

@@ -74,6 +74,7 @@ func TestDevices_9_1_9_3_FromTheTerminal(t *testing.T) {
 	}
 	fails("--yes removes the device without a question", "remove", "tablet")
 	fails(`no device has the ID or the name "nothing"`, "remove", "nothing", "--yes")
+	fails("radpush: name: expected length >= 1", "rename", "tablet", "")
 	fails(`"radpush phone leave" removes it`, "remove", all[0].ID, "--yes")
 	s.run(t, "phone", "rename", "tablet", all[0].Name, "--key", first.key)
 	fails("2 devices are called", "remove", all[0].Name, "--yes")
@@ -101,6 +102,7 @@ func TestDevices_9_1_WithoutSelfService(t *testing.T) {
 	s.run(t, "phone", "rename", p.devices(t)[0].ID, "old", "--key", p.key)
 	var devices []struct{ ID, Name string }
 	unmarshal(t, s.run(t, "device", "list", user, "--json"), &devices)
+	wantText(t, s.run(t, "enrol", user, "--replace", devices[0].ID), devices[0].ID+" is removed then.")
 	var e struct{ Link string }
 	unmarshal(t, s.run(t, "enrol", user, "--replace", devices[0].ID, "--json"), &e)
 	s.run(t, "phone", "enrol", e.Link, "--key", p.key, "--replace", "--name", "new")

@@ -129,7 +129,8 @@ func nextSteps(c *cobra.Command, cfg *Config, file string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(out, `
- 1. Make that terminal alice's phone, and let it show what asks for her approval:
+ 1. Make that terminal alice's phone, and let it show what asks for her approval. A real phone would
+    scan the code, but neither reaches this server nor trusts its certificate:
 
       %[1]s phone enrol '%[2]s'
       %[1]s phone wait
@@ -155,7 +156,12 @@ func nextSteps(c *cobra.Command, cfg *Config, file string) error {
       %[1]s --config %[3]s backup new alice
       %[1]s --config %[3]s pin set alice
 
- 4. See what happened, and why:
+ 4. She sees to her devices herself: lists them, adds another, replaces and removes them:
+
+      %[1]s phone devices
+      %[1]s phone add
+
+ 5. See what happened, and why:
 
       %[1]s --config %[3]s activity
 

@@ -78,7 +78,7 @@ func (p *Publisher) Check() error {
 		}
 	}
 	u, err := url.Parse(p.URL)
-	fault(err != nil || u.Host == "" || p.URL != "https://"+u.Host, "the server %q is not as in https://ntfy.example.com", p.URL)
+	fault(err != nil || u.Host == "" || p.URL != "https://"+u.Host, "the server's URL is more or less than https:// and a name, as in https://ntfy.example.com")
 	fault(p.Token != "" && p.User != "", "there is a token and a user: want one of the two")
 	fault((p.User == "") != (p.Password == ""), "user and password come together or not at all")
 	fault(strings.ContainsFunc(string(p.Token), func(r rune) bool { return r <= ' ' || r > '~' }), "the token is not one word of ASCII, such as tk_…")

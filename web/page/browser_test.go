@@ -113,8 +113,14 @@ func (b *tab) begin() {
 	if err := chromedp.Listen(b.ctx, b.heard); err != nil {
 		b.t.Fatal(err)
 	}
-	b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile, chromedp.EmulateTouch))
+	b.size(390, 844)
 	b.call(chromedp.Call(b.ctx, network.Enable, network.EnableParams{}))
+}
+
+// size makes the screen one of a phone of that many pixels.
+func (b *tab) size(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(2), chromedp.EmulateMobile, chromedp.EmulateTouch))
 }
 
 // call fails the test if a command of DevTools has.

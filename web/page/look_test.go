@@ -12,7 +12,8 @@ import (
 )
 
 // faults are what keeps people from reading or hitting what is on the screen: text with less contrast
-// than 4.5:1 (WCAG 2.2, 1.4.3), controls without a name (4.1.2) or smaller than 44 pixels (2.5.5).
+// than 4.5:1 (WCAG 2.2, 1.4.3), or with hardly room for a syllable (1.4.4), what is wider than the
+// screen (1.4.10), controls without a name (4.1.2) or smaller than 44 pixels (2.5.5).
 const faults = `(() => {
 	const found = [];
 	const numbers = (color) => color.match(/[\d.]+/g).map(Number);
@@ -34,7 +35,11 @@ const faults = `(() => {
 		if (!texts.currentNode.data.trim() || !e.checkVisibility() || e.disabled) continue;
 		const [a, b] = [light(numbers(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
 		const contrast = (a + 0.05) / (b + 0.05);
-		if (contrast < 4.5) found.push(contrast.toFixed(1) + ":1 in " + texts.currentNode.data.trim());
+		const text = texts.currentNode.data.trim();
+		if (contrast < 4.5) found.push(contrast.toFixed(1) + ":1 in " + text);
+		const lines = document.createRange();
+		lines.selectNodeContents(texts.currentNode);
+		if (lines.getClientRects().length > 2 * text.split(/\s+/).length) found.push("words in pieces: " + text);
 	}
 	for (const e of section.querySelectorAll("button, input, summary")) {
 		if (!e.checkVisibility()) continue;
@@ -43,11 +48,11 @@ const faults = `(() => {
 		const { width, height } = e.getBoundingClientRect();
 		if (width < 44 || height < 44) found.push(width + " by " + height + ": " + name);
 	}
-	if (document.documentElement.scrollWidth > innerWidth) found.push("wider than the screen");
+	if (document.documentElement.scrollWidth > screen.width) found.push("wider than the screen");
 	return found;
 })()`
 
-// What the screens look like, in both schemes: with go test -artifacts they are kept.
+// What the screens look like, in both schemes and with large text: with go test -artifacts they are kept.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -63,6 +68,14 @@ func TestLook(t *testing.T) {
 				t.Errorf("%s, %s: %s", name, scheme, fault)
 			}
 		}
+		b.size(320, 568)
+		eval[string](b, `document.documentElement.style.fontSize = "34px"`) // twice what it is
+		b.picture(name + "-large")
+		for _, fault := range eval[[]string](b, faults) {
+			t.Errorf("%s, small screen, large text: %s", name, fault)
+		}
+		eval[string](b, `document.documentElement.style.fontSize = ""`)
+		b.size(390, 844)
 	}
 	b.screen("welcome")
 	b.fill("#link", "https://radpush.example/")

@@ -240,11 +240,11 @@ func TestPush_2_2_ShownAsText(t *testing.T) {
 		w.engine.Organization = "<b>Ltd</b>"
 	})
 	b := browse(t, w)
-	b.do(chromedp.EmulateViewport(320, 568, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	b.size(320, 568)
 	b.enrol("alice")
 	w.login(t, "alice", "vpn")
 	b.screen("request", "<b>Ltd</b>", `<img src=x onerror="document.title='x'">`)
-	if wide := eval[bool](b, `document.documentElement.scrollWidth > innerWidth`); wide {
+	if wide := eval[bool](b, `document.documentElement.scrollWidth > screen.width`); wide {
 		t.Error("the page is wider than the screen")
 	}
 	b.picture("long-names")

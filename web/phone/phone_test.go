@@ -299,8 +299,8 @@ func TestPin(t *testing.T) {
 		t.Errorf("wrong pin: %v", err)
 	}
 	link.Pin = nil
-	if _, err := Enrol(t.Context(), link.String(), "x"); err == nil {
-		t.Error("no pin, and a certificate that the system does not know")
+	if _, err := Enrol(t.Context(), link.String(), "x"); err == nil || !strings.Contains(err.Error(), "give the enrolment link whole, in quotes") {
+		t.Errorf("no pin, and a certificate that the system does not know: %v", err)
 	}
 }
 

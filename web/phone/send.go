@@ -76,9 +76,12 @@ func (p *Phone) send(ctx context.Context, c call) (*http.Response, error) {
 		resp, err = p.once(ctx, c)
 		problem, ok = errors.AsType[*wire.Problem](err)
 	}
+	untrusted, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
 	case err == nil:
 		return resp, nil
+	case isUntrusted:
+		return nil, fmt.Errorf("phone: this machine does not trust the certificate of %s: give the enrolment link whole, in quotes, or have the certificate's authority installed: %w", p.URL, untrusted.Err)
 	case ok && problem.Type == wire.NotAuthentic:
 		return nil, ErrNotKnown
 	case ok && problem.Type == wire.ClockSkewed && problem.ServerTime != nil:
