@@ -72,7 +72,7 @@ func TestBell_WhatDoesNotPassIsToldWithWhatToDo(t *testing.T) {
 		"404 Not Found: check that the URL is that of an ntfy server":                func(w *world) { w.server.Next(standin.Body(404, "text/html", "secret words")) },
 		"200 OK: the answer is not ntfy's: check that the URL":                       func(w *world) { w.server.Next(standin.Body(200, "text/html", "<html>log in, secret words</html>")) },
 		"200 OK: the answer is not ntfy's: check that":                               func(w *world) { w.server.Next(standin.Body(200, "application/json", `{"error":"secret words"}`)) },
-		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) { w.server.Next(http.RedirectHandler("https://secret.example/", 302).ServeHTTP) },
+		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) { w.server.Next(http.RedirectHandler("https://secret.example/", http.StatusFound).ServeHTTP) },
 		"418 I'm a teapot: the server does not take the message":                     func(w *world) { w.server.Next(standin.Body(418, "text/plain", "secret words")) },
 	} {
 		t.Run(want, func(t *testing.T) {
