@@ -65,15 +65,17 @@ func TestBell_2_16_WhatPassesIsTriedAgain(t *testing.T) {
 
 func TestBell_WhatDoesNotPassIsToldWithWhatToDo(t *testing.T) {
 	for want, trouble := range map[string]func(*world){
-		"401 Unauthorized (ntfy's error 40101): check the token":                     func(w *world) { w.Token = "tk_other" },
-		"403 Forbidden (ntfy's error 40301): this account, or anybody":               func(w *world) { w.Token = "" },
-		"400 Bad Request (ntfy's error 40010): the server does not take the topic":   func(w *world) { w.server.Next(ntfytest.Refuse(40010)) },
-		"413 Request Entity Too Large (ntfy's error 41303): shorten the name":        func(w *world) { w.server.Next(ntfytest.Refuse(41303)) },
-		"404 Not Found: check that the URL is that of an ntfy server":                func(w *world) { w.server.Next(standin.Body(404, "text/html", "secret words")) },
-		"200 OK: the answer is not ntfy's: check that the URL":                       func(w *world) { w.server.Next(standin.Body(200, "text/html", "<html>log in, secret words</html>")) },
-		"200 OK: the answer is not ntfy's: check that":                               func(w *world) { w.server.Next(standin.Body(200, "application/json", `{"error":"secret words"}`)) },
-		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) { w.server.Next(http.RedirectHandler("https://secret.example/", http.StatusFound).ServeHTTP) },
-		"418 I'm a teapot: the server does not take the message":                     func(w *world) { w.server.Next(standin.Body(418, "text/plain", "secret words")) },
+		"401 Unauthorized (ntfy's error 40101): check the token":                   func(w *world) { w.Token = "tk_other" },
+		"403 Forbidden (ntfy's error 40301): this account, or anybody":             func(w *world) { w.Token = "" },
+		"400 Bad Request (ntfy's error 40010): the server does not take the topic": func(w *world) { w.server.Next(ntfytest.Refuse(40010)) },
+		"413 Request Entity Too Large (ntfy's error 41303): shorten the name":      func(w *world) { w.server.Next(ntfytest.Refuse(41303)) },
+		"404 Not Found: check that the URL is that of an ntfy server":              func(w *world) { w.server.Next(standin.Body(404, "text/html", "secret words")) },
+		"200 OK: the answer is not ntfy's: check that the URL":                     func(w *world) { w.server.Next(standin.Body(200, "text/html", "<html>log in, secret words</html>")) },
+		"200 OK: the answer is not ntfy's: check that":                             func(w *world) { w.server.Next(standin.Body(200, "application/json", `{"error":"secret words"}`)) },
+		"302 Found: redirects are not followed: let the URL be where this one leads": func(w *world) {
+			w.server.Next(http.RedirectHandler("https://secret.example/", http.StatusFound).ServeHTTP)
+		},
+		"418 I'm a teapot: the server does not take the message": func(w *world) { w.server.Next(standin.Body(418, "text/plain", "secret words")) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			test(t, func(t *testing.T, w *world) {
