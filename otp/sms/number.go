@@ -45,8 +45,3 @@ func Number(s string) (string, error) {
 func e164(digits string) bool {
 	return len(digits) >= 7 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
 }
-
-// Mask returns what a prompt may show of a number: "…67".
-func Mask(number string) string {
-	return "…" + number[max(0, len(number)-2):]
-}

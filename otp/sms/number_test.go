@@ -73,11 +73,3 @@ func FuzzNumber(f *testing.F) {
 		}
 	})
 }
-
-func TestMask(t *testing.T) {
-	for number, want := range map[string]string{"+491701234567": "…67", "7": "…7", "": "…"} {
-		if got := sms.Mask(number); got != want {
-			t.Errorf("%q: %q, want %q", number, got, want)
-		}
-	}
-}

@@ -72,11 +72,11 @@ func TestServiceIsAsStrictAsApple(t *testing.T) {
 			return r
 		}, "403 InvalidProviderToken"},
 		"kid": {func(r request, key []byte) request {
-			r.Set("authorization", bearer(t, key, `{"alg":"ES256","kid":"XXX123DEFG"}`, claims(now)))
+			r.Set("authorization", bearer(t, key, `{"alg":"ES256","kid":"ZZZ123DEFG"}`, claims(now)))
 			return r
 		}, "403 InvalidProviderToken"},
 		"iss": {func(r request, key []byte) request {
-			r.Set("authorization", bearer(t, key, header, fmt.Sprintf(`{"iss":"XXX123GHIJ","iat":%d}`, now)))
+			r.Set("authorization", bearer(t, key, header, fmt.Sprintf(`{"iss":"ZZZ123GHIJ","iat":%d}`, now)))
 			return r
 		}, "403 InvalidProviderToken"},
 		"old": {func(r request, key []byte) request {
